@@ -1,0 +1,1 @@
+"""What did happen: one line for each decision, written and read."""

@@ -1,0 +1,96 @@
+"""What the rules say of an action: guards, then policy, then what was already answered.
+
+Pure and the same everywhere: the warden, the proxy, the shims' broker and ``agentgate check`` all ask
+this one object, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from agentgate.actions import Action, Decision, Kind, Ruling, Source
+from agentgate.gate.guards import Guards
+
+__all__ = ["Decider", "Grants", "Rules"]
+
+_STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
+
+
+class Rules(Protocol):
+    """What Decider needs of a policy (``policy.match.Matcher`` is one)."""
+
+    def rule(self, action: Action) -> Ruling: ...
+
+
+class Grants:
+    """Answers that hold for one process and one object: "once" means that the process may finish what it
+    was allowed to begin (open, write, chmod, rename onto the same file), not that it is asked at each call.
+
+    Keyed by pid and start time, so a later process with the same pid has no share in them. Commands are
+    never covered: every execve is a new question.
+    """
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._known: dict[tuple[Kind, str, int, int], None] = {}
+
+    @staticmethod
+    def _key(action: Action, target: str) -> tuple[Kind, str, int, int] | None:
+        if action.kind is Kind.EXEC or not action.chain or not action.chain[0].start:
+            return None
+        return action.kind, target, action.chain[0].pid, action.chain[0].start
+
+    def add(self, action: Action) -> None:
+        for target in action.objects:
+            key = self._key(action, target)
+            if key:
+                self._known[key] = None
+        while len(self._known) > self._limit:
+            del self._known[next(iter(self._known))]
+
+    def cover(self, action: Action, target: str) -> bool:
+        return bool(self._known) and self._key(action, target) in self._known
+
+    def clear(self) -> None:
+        self._known.clear()
+
+
+class Decider:
+    """Immutable but for ``grants``; a changed policy makes a new Decider with the same grants."""
+
+    def __init__(
+        self, rules: Rules, guards: Guards, *, enforce: bool = False, grants: Grants | None = None
+    ) -> None:
+        self._rules = rules
+        self._guards = guards
+        self._enforce = enforce
+        self.grants = grants if grants is not None else Grants()
+
+    def rule(self, action: Action) -> Ruling:
+        """The strictest ruling over the action's objects (deny, then ask, then allow).
+
+        An ask becomes an allow where this process was already allowed this object, and a deny where
+        asks are denies (``enforce``).
+        """
+        ruling = self._one(action, action.target)
+        if action.origin:
+            other = self._one(action, action.origin)
+            if _STRICTNESS[other.decision] > _STRICTNESS[ruling.decision]:
+                ruling = other
+        if self._enforce and ruling.decision is Decision.ASK:
+            return replace(ruling, decision=Decision.DENY, source=Source.ENFORCE, reason=ruling.why)
+        return ruling
+
+    def _one(self, action: Action, target: str) -> Ruling:
+        single = action if not action.origin else replace(action, target=target, origin="")
+        ruling = self._rules.rule(single)
+        if action.kind is Kind.FS_WRITE and ruling.decision is not Decision.DENY:
+            guard = self._guards.find(target, action.syscall)
+            if guard:
+                ruling = Ruling(
+                    Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
+                )
+        if ruling.decision is Decision.ASK and self.grants.cover(action, target):
+            return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
+        return ruling

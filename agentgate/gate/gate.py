@@ -1,0 +1,136 @@
+"""Gate.decide: the one place in the app where an action becomes a verdict, and the questions that wait.
+
+The gate lives in the app's asyncio loop and is not thread-safe. Guarantees:
+
+- every question ends: answered, withdrawn because nobody waits any more, or denied by ``close``;
+- an answer is given to exactly the question it names, never to "the first one";
+- an allow comes only from policy, from what this very process was allowed before, or from ``answer``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
+from agentgate.audit.record import Record
+from agentgate.gate.decide import Decider
+from agentgate.gate.events import Ask, Asked, Decided, Hub, Settled, Withdrawn
+
+__all__ = ["Gate"]
+
+
+class _Waiting:
+    """A pending question with everybody who waits for its answer."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.waiters = 0
+
+
+class Gate:
+    def __init__(self, decider: Decider, hub: Hub) -> None:
+        self._decider = decider
+        self.hub = hub
+        self._pending: dict[int, _Waiting] = {}
+        self._numbers = 0
+        self._closed: Answer | None = None
+
+    @property
+    def decider(self) -> Decider:
+        return self._decider
+
+    def use(self, decider: Decider) -> None:
+        """Put another policy in force and settle the pending questions that it answers."""
+        self._decider = decider
+        for ask in list(self):
+            ruling = decider.rule(ask.action)
+            if ruling.decision is not Decision.ASK:
+                self._settle(ask.number, Answer(Verdict(ruling.decision.value), ruling.source, ruling))
+
+    def __iter__(self) -> Iterator[Ask]:
+        """The pending questions, oldest first."""
+        return iter([waiting.ask for waiting in self._pending.values()])
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    async def decide(self, action: Action, gate: str) -> Answer:
+        """The verdict on ``action`` that was caught by ``gate`` (shim or proxy), and its record."""
+        ruling = self._decider.rule(action)
+        if ruling.decision is not Decision.ASK:
+            answer = Answer(Verdict(ruling.decision.value), ruling.source, ruling)
+            self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
+            return answer
+        return await self.ask(action, ruling, gate)
+
+    async def ask(self, action: Action, ruling: Ruling, gate: str) -> Answer:
+        """Ask the operator. An identical question of the same process that is already pending is joined.
+
+        Cancelling withdraws the question once nobody else waits for it.
+        """
+        if self._closed is not None:
+            answer = self._closed
+            self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
+            return answer
+        waiting = self._find(action) or self._open(action, ruling, gate)
+        waiting.waiters += 1
+        try:
+            return await asyncio.shield(waiting.answered)
+        finally:
+            waiting.waiters -= 1
+            if not waiting.answered.done() and not waiting.waiters:
+                self._withdraw(waiting.ask)
+
+    def _find(self, action: Action) -> _Waiting | None:
+        for waiting in self._pending.values():
+            known = waiting.ask.action
+            if (known.kind, known.objects, known.argv, known.pid) == (
+                action.kind,
+                action.objects,
+                action.argv,
+                action.pid,
+            ):
+                return waiting
+        return None
+
+    def _open(self, action: Action, ruling: Ruling, gate: str) -> _Waiting:
+        self._numbers += 1
+        waiting = _Waiting(Ask(self._numbers, action, ruling, time.monotonic(), gate))
+        self._pending[self._numbers] = waiting
+        self.hub.post(Asked(waiting.ask))
+        return waiting
+
+    def answer(self, number: int, verdict: Verdict, source: Source = Source.OPERATOR, note: str = "") -> bool:
+        """Answer question ``number``; False when it is not pending any more (nothing happens then)."""
+        waiting = self._pending.get(number)
+        if waiting is None:
+            return False
+        self._settle(number, Answer(verdict, source, waiting.ask.ruling, note))
+        return True
+
+    def _settle(self, number: int, answer: Answer) -> None:
+        waiting = self._pending.pop(number)
+        ask = waiting.ask
+        if answer.verdict is Verdict.ALLOW:
+            self._decider.grants.add(ask.action)
+        waited = int((time.monotonic() - ask.since) * 1000)
+        self.hub.post(Settled(ask, answer))
+        self.hub.post(Decided((Record(time.time(), ask.action, ask.ruling, answer, waited, ask.gate),)))
+        if not waiting.answered.done():
+            waiting.answered.set_result(answer)
+
+    def _withdraw(self, ask: Ask) -> None:
+        self._pending.pop(ask.number, None)
+        answer = Answer(Verdict.DENY, Source.GATE, ask.ruling, "nobody waited for the answer any more")
+        waited = int((time.monotonic() - ask.since) * 1000)
+        self.hub.post(Withdrawn(ask))
+        self.hub.post(Decided((Record(time.time(), ask.action, ask.ruling, answer, waited, ask.gate),)))
+
+    def close(self, why: str, source: Source = Source.GATE) -> None:
+        """Deny everything that is pending and every later question, and say ``why``."""
+        self._closed = Answer(Verdict.DENY, source, note=why)
+        for number in list(self._pending):
+            self.answer(number, Verdict.DENY, source, why)
