@@ -1,0 +1,1 @@
+"""How actions are caught: by the kernel, by shims on PATH, by the proxy."""

@@ -1,0 +1,49 @@
+"""What a session needs of the part that runs the agent and catches its actions.
+
+Two of these exist: ``kernel`` (seccomp and Landlock, nothing escapes) and ``shim`` (PATH shims, for
+where the kernel gate cannot be). The session does not care which it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentgate.policy.model import Policy
+
+__all__ = ["Backend", "GateUnavailable", "Launch"]
+
+
+class GateUnavailable(RuntimeError):
+    """This gate cannot run here; the message says what is missing and what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to run. ``stdio`` are descriptors that become 0, 1 and 2; with ``controlling`` the agent gets
+    a new session with stdio[0], a pty's slave, as its controlling terminal. The caller closes its own."""
+
+    command: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    stdio: tuple[int, int, int]
+    controlling: bool
+
+
+class Backend(Protocol):
+    """Runs one agent. ``kind`` is the word shown in the header: ``kernel`` or ``shim``."""
+
+    kind: str
+
+    async def start(self, launch: Launch) -> int:
+        """Run the agent, return its pid. Raises GateUnavailable, or OSError when the command cannot run."""
+
+    async def wait(self) -> int:
+        """The agent's exit status (0-255, or 128 + signal)."""
+
+    async def stop(self) -> None:
+        """End the agent and everything it started, then return."""
+
+    def use(self, policy: Policy) -> None:
+        """Put another policy in force for actions caught from now on."""

@@ -1,0 +1,199 @@
+"""One agent run: puts policy, gate, audit, proxy and a backend together, starts and ends them.
+
+Guarantees: ``start`` either runs the agent behind the chosen gate or raises; it never runs it ungated.
+After ``close`` the agent's tree has ended, every question has an answer and the audit log holds every
+decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
+from agentgate.audit.write import AuditWriter
+from agentgate.gate.decide import Decider
+from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
+from agentgate.gate.gate import Gate
+from agentgate.gate.guards import Guards
+from agentgate.intercept.backend import Backend, GateUnavailable, Launch
+from agentgate.intercept.proxy.server import Proxy
+from agentgate.policy.errors import PolicyError
+from agentgate.policy.match import Context, Matcher
+from agentgate.policy.model import Policy
+from agentgate.policy.store import find_policy
+from agentgate.policy.suggest import Draft, suggest
+from agentgate.settings import GateChoice, Settings
+
+__all__ = ["Session"]
+
+
+class Session:
+    """``hub`` tells what happens; ``gate`` holds the questions; ``mark`` is a word that only the
+    operator's screen knows, so that the agent's terminal cannot paint a believable question."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the policy. Raises PolicyError (one line with file:line:column) or OSError."""
+        self.settings = settings
+        self.id = secrets.token_hex(4)
+        self.mark = secrets.token_hex(2)
+        self.hub = Hub()
+        self.policy_file = find_policy(settings.policy, settings.env, str(settings.project))
+        self.policy = self.policy_file.load()
+        self.gate = Gate(self._decider(self.policy), self.hub)
+        self.audit = AuditWriter(settings.audit, session=self.id, agent=settings.agent)
+        self.proxy: Proxy | None = None
+        self.backend: Backend | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def gate_kind(self) -> str:
+        """kernel, shim, or "none" before the start."""
+        return self.backend.kind if self.backend else "none"
+
+    def own_paths(self) -> list[str]:
+        """The gate's own files and directories: guarded by name."""
+        own = [str(Path(__file__).resolve().parent), str(self.settings.audit.parent.resolve())]
+        if self.settings.audit.parent.resolve() == self.settings.project:
+            own[-1] = str(self.settings.audit)
+        own.append(str(self.settings.project / "policy.yaml"))
+        if self.policy_file.path:
+            own.append(str(Path(self.policy_file.path).resolve()))
+        if sys.prefix != sys.base_prefix:
+            own.append(str(Path(sys.prefix).resolve()))
+        return own
+
+    def context(self) -> Context:
+        env = self.settings.env
+        home = env.get("HOME") or os.path.expanduser("~")
+        return Context(str(self.settings.project), os.path.realpath(home), env)
+
+    def _decider(self, policy: Policy) -> Decider:
+        context = self.context()
+        guards = Guards(
+            home=context.home, project=context.project, own=self.own_paths(), lifted=policy.lifted
+        )
+        grants = self.gate.decider.grants if hasattr(self, "gate") else None
+        return Decider(Matcher(policy, context), guards, enforce=self.settings.enforce, grants=grants)
+
+    async def start(self, stdio: tuple[int, int, int], *, controlling: bool) -> int:
+        """Run the agent with ``stdio`` as its 0, 1 and 2; returns its pid.
+
+        Raises GateUnavailable when the chosen gate cannot run here, OSError when the command cannot.
+        """
+        queue = self.hub.subscribe()
+        await self.audit.start()
+        self._spawn(self.audit.follow(queue))
+        self.backend = self._backend()
+        attribute = getattr(self.backend, "attribute", None)
+        self.proxy = Proxy(self._decide_connection, attribute, agent=self.settings.agent)
+        port = await self.proxy.start()
+        env = dict(self.settings.env)
+        env.update(self.proxy.environment())
+        env["AGENTGATE"] = self.id
+        for name in ("TMUX", "TMUX_PANE"):  # the pane is not the operator's multiplexer
+            env.pop(name, None)
+        self.backend.proxy_port = port  # type: ignore[attr-defined]
+        pid = await self.backend.start(
+            Launch(self.settings.command, str(self.settings.project), env, stdio, controlling)
+        )
+        self.hub.post(AgentStarted(pid))
+        self._spawn(self._report_end())
+        self._spawn(self._watch_policy())
+        return pid
+
+    def _backend(self) -> Backend:
+        from agentgate.intercept.kernel.backend import KernelBackend, why_unavailable
+        from agentgate.intercept.shim.backend import ShimBackend
+
+        if self.settings.gate is GateChoice.SHIM:
+            return ShimBackend(self.gate, agent=self.settings.agent)
+        missing = why_unavailable()
+        if missing:
+            raise GateUnavailable(
+                f"the kernel gate cannot run here: {missing}. --gate shim runs the portable gate, "
+                "which holds only what goes through PATH and the proxy"
+            )
+        return KernelBackend(self.gate, self.settings, self.policy, self.own_paths())
+
+    async def _decide_connection(self, action: Action) -> Answer:
+        if not self.settings.network:
+            ruling = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
+            return Answer(Verdict.DENY, Source.GATE, ruling)
+        return await self.gate.decide(action, "proxy")
+
+    async def wait(self) -> int:
+        """The agent's exit status, once it ended."""
+        assert self.backend is not None
+        return await self.backend.wait()
+
+    async def _report_end(self) -> None:
+        self.hub.post(AgentEnded(await self.wait()))
+
+    async def close(self) -> None:
+        """End the agent's tree, deny what is pending, write the record. Safe to call twice."""
+        self.gate.close("the session ended")
+        if self.backend:
+            await self.backend.stop()
+        if self.proxy:
+            await self.proxy.close()
+        for task in list(self._tasks):
+            task.cancel()
+        for task in list(self._tasks):
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.audit.close()
+
+    def use(self, policy: Policy) -> None:
+        """Put ``policy`` in force everywhere: gate, backend, and the questions that it answers."""
+        self.policy = policy
+        if self.backend:
+            self.backend.use(policy)
+        self.gate.use(self._decider(policy))
+        self.hub.post(PolicyChanged(self.policy_file.label))
+
+    def draft(self, ask: Ask) -> Draft:
+        """The rule that "allow always" would write for this question."""
+        return suggest(ask.action)
+
+    def may_always(self, ask: Ask) -> str:
+        """Empty when "always" can be offered for this question, else why not."""
+        if not self.settings.always:
+            return "--no-always: every answer is given once"
+        if ask.ruling.source is Source.GUARD:
+            return f"guard {ask.ruling.guard}: it {ask.ruling.reason}; allowed only once at a time"
+        return ""
+
+    def allow_always(self, ask: Ask, draft: Draft) -> None:
+        """Write ``draft`` before the rule that asked, put the new policy in force, allow ``ask``.
+
+        Raises PolicyError or OSError; then nothing is changed and the question is still pending.
+        """
+        refusal = self.may_always(ask)
+        if refusal:
+            raise PolicyError(self.policy_file.label, None, None, refusal)
+        policy = self.policy_file.add(draft, ask.ruling.rule)
+        self.use(policy)
+        self.gate.answer(ask.number, Verdict.ALLOW)
+
+    async def _watch_policy(self) -> None:
+        """Load the policy when its file was changed outside; a bad one is refused with its reason."""
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                if self.policy_file.changed():
+                    self.use(self.policy_file.load())
+            except (PolicyError, OSError) as error:
+                self.hub.post(PolicyChanged(self.policy_file.label, str(error)))
+                self.hub.post(Notice(f"policy not loaded, the old one stays in force: {error}", urgent=True))
+
+    def _spawn(self, coroutine: object) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
