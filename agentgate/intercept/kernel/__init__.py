@@ -1,0 +1,1 @@
+"""The kernel gate: Landlock holds the agent, seccomp hands every mutating call to the warden."""

@@ -1,0 +1,232 @@
+"""The seccomp filter: which calls run, which are held for the warden, which are refused.
+
+A list of what is known, never of what is bad: a number that is not in ``abi.py`` gets ENOSYS. Calls that
+are always allowed cost nothing, because the kernel caches them in a bitmap (seccomp_cache_prepare); the
+others run the program below once, the frequent ones first.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from agentgate.intercept.kernel import abi as classes
+from agentgate.intercept.kernel.abi import Abi
+from agentgate.intercept.kernel.bpf import ALLOW, ARCH, NOTIFY, NUMBER, Assembler, argument, refuse
+
+__all__ = ["build"]
+
+# Opens that can change something. O_PATH|these is held too; the warden lets it go.
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_MSG_FASTOPEN = 0x20000000
+
+# ioctl(2) commands that push input into a terminal, or change a file through a read-only descriptor.
+_TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS = 0x5412, 0x541C, 0x5423, 0x541D
+# Families (bits 8-15 of the command) in which only the named, harmless commands are allowed:
+# 'f' inode flags and verity, 'v' versions, 'X' xfs and freezing, 0x94 btrfs.
+_IOCTL_FAMILIES = {
+    0x66: (0x80086601, 0xC020660B),  # FS_IOC_GETFLAGS, FS_IOC_FIEMAP
+    0x76: (0x80087601,),  # FS_IOC_GETVERSION
+    0x58: (0x801C581F,),  # FS_IOC_FSGETXATTR
+    0x94: (0x40049409, 0x4020940D, 0xC0189436),  # FICLONE, FICLONERANGE, FIDEDUPERANGE
+}
+_PR_SET_DUMPABLE = 4
+# Calls that name another process in argument 0 and change how it runs: fine on oneself (0).
+_ON_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr")
+# The same with (which, who).
+_ON_WHO = ("setpriority", "ioprio_set")
+
+
+def build(abi: Abi, *, hold_signals: bool) -> bytes:
+    """The filter as struct sock_filter[]. ``hold_signals`` where Landlock cannot scope them (ABI < 6)."""
+    asm = Assembler()
+    asm.load(ARCH)
+    native = asm.label()
+    asm.if_equal(abi.audit, native)
+    asm.ret(refuse(errno.ENOSYS))
+    asm.mark(native)
+    asm.load(NUMBER)
+    if abi.x32:
+        foreign = asm.label()
+        asm.if_at_least(0x40000000, foreign)
+    by_argument = _Conditional(asm, abi)
+    by_argument.dispatch()
+    _by_number(asm, abi, hold_signals=hold_signals)
+    by_argument.bodies()
+    if abi.x32:
+        asm.mark(foreign)
+        asm.ret(refuse(errno.ENOSYS))
+    return asm.assemble()
+
+
+def _by_number(asm: Assembler, abi: Abi, *, hold_signals: bool) -> None:
+    """A binary search over the ranges of numbers that share an answer."""
+    hold = classes.HOLD | (classes.SIGNALS if hold_signals else frozenset())
+    free = classes.ALLOW | (frozenset() if hold_signals else classes.SIGNALS)
+    answers = dict.fromkeys(abi.known(free), ALLOW)
+    answers |= dict.fromkeys(abi.known(hold), NOTIFY)
+    answers |= {
+        abi.numbers[name]: refuse(code) for name, code in classes.REFUSE.items() if name in abi.numbers
+    }
+    unknown = refuse(errno.ENOSYS)
+    ranges: list[tuple[int, int]] = []
+    for number in range(max(answers) + 2):
+        answer = answers.get(number, unknown)
+        if not ranges or ranges[-1][1] != answer:
+            ranges.append((number, answer))
+    _search(asm, ranges)
+
+
+def _search(asm: Assembler, ranges: list[tuple[int, int]]) -> None:
+    if len(ranges) == 1:
+        asm.ret(ranges[0][1])
+        return
+    middle = len(ranges) // 2
+    upper = asm.label()
+    asm.if_at_least(ranges[middle][0], upper)
+    _search(asm, ranges[:middle])
+    asm.mark(upper)
+    _search(asm, ranges[middle:])
+
+
+class _Conditional:
+    """The calls whose answer depends on their arguments. Arguments by value cannot be changed by another
+    thread after the filter saw them; memory behind a pointer can, so nothing here looks at it."""
+
+    def __init__(self, asm: Assembler, abi: Abi) -> None:
+        self._asm = asm
+        self._abi = abi
+        self._labels: dict[str, str] = {}
+        self._names = [
+            "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair",
+            "prctl", "openat2", "io_uring_setup", *_ON_PROCESS, *_ON_WHO,
+        ]  # fmt: skip
+
+    def dispatch(self) -> None:
+        for name in self._names:
+            if name in self._abi.numbers:
+                self._labels[name] = self._asm.label()
+                self._asm.if_equal(self._abi.numbers[name], self._labels[name])
+
+    def bodies(self) -> None:
+        for name, label in self._labels.items():
+            self._asm.mark(label)
+            if name in _ON_PROCESS:
+                self._unless_zero(0)
+            elif name in _ON_WHO:
+                self._unless_zero(1)
+            else:
+                getattr(self, f"_{name}")()
+
+    def _any_bit(self, index: int, bits: int, then: int, otherwise: int = ALLOW) -> None:
+        found = self._asm.label()
+        self._asm.load(argument(index))
+        self._asm.if_any_bit(bits, found)
+        self._asm.ret(otherwise)
+        self._asm.mark(found)
+        self._asm.ret(then)
+
+    def _unless_zero(self, index: int) -> None:
+        self._asm.load(argument(index))
+        zero = self._asm.label()
+        self._asm.if_equal(0, zero)
+        self._asm.ret(NOTIFY)
+        self._asm.mark(zero)
+        self._asm.ret(ALLOW)
+
+    def _openat(self) -> None:
+        self._any_bit(2, WRITING, NOTIFY)
+
+    def _open(self) -> None:
+        self._any_bit(1, WRITING, NOTIFY)
+
+    def _openat2(self) -> None:
+        self._asm.ret(refuse(errno.ENOSYS))  # its flags lie in memory; everybody falls back to openat
+
+    def _io_uring_setup(self) -> None:
+        self._asm.ret(refuse(errno.ENOSYS))  # a ring's calls pass no filter
+
+    def _sendto(self) -> None:
+        self._any_bit(3, _MSG_FASTOPEN, refuse(errno.EOPNOTSUPP))
+
+    def _sendmsg(self) -> None:
+        self._any_bit(2, _MSG_FASTOPEN, refuse(errno.EOPNOTSUPP))
+
+    def _sendmmsg(self) -> None:
+        self._any_bit(3, _MSG_FASTOPEN, refuse(errno.EOPNOTSUPP))
+
+    def _prctl(self) -> None:
+        """A process that makes itself undumpable could not be read, and so only be refused; the wish is
+        acknowledged and not carried out. Whoever runs the gate may read the agent anyway."""
+        asm, allow = self._asm, self._asm.label()
+        asm.load(argument(0))
+        asm.unless_equal(_PR_SET_DUMPABLE, allow)
+        asm.load(argument(1))
+        asm.unless_equal(0, allow)
+        asm.ret(refuse(0))
+        asm.mark(allow)
+        asm.ret(ALLOW)
+
+    def _ioctl(self) -> None:
+        asm = self._asm
+        denied, allowed = asm.label(), asm.label()
+        asm.load(argument(1))
+        for command in (_TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS):
+            asm.if_equal(command, denied)
+        for commands in _IOCTL_FAMILIES.values():
+            for command in commands:
+                asm.if_equal(command, allowed)
+        asm.mask(0xFF00)
+        for family in _IOCTL_FAMILIES:
+            asm.if_equal(family << 8, denied)
+        asm.mark(allowed)
+        asm.ret(ALLOW)
+        asm.mark(denied)
+        asm.ret(refuse(errno.EPERM))
+
+    def _socket(self) -> None:
+        """Free: unix stream and seqpacket, TCP, and netlink's routing family (which only reads without
+        CAP_NET_ADMIN). Everything else is the warden's to refuse and record: a datagram socket could
+        send to an address that nobody has decided, in a call that cannot be held without races."""
+        asm = self._asm
+        hold, unix, inet, netlink, free = (asm.label() for _ in range(5))
+        asm.load(argument(0))
+        asm.if_equal(socket.AF_UNIX, unix)
+        asm.if_equal(socket.AF_INET, inet)
+        asm.if_equal(socket.AF_INET6, inet)
+        asm.if_equal(16, netlink)  # AF_NETLINK
+        asm.jump(hold)
+        asm.mark(unix)
+        self._stream_type(hold, free)
+        asm.mark(inet)
+        asm.load(argument(1))
+        asm.mask(0xF)
+        asm.unless_equal(socket.SOCK_STREAM, hold)
+        asm.load(argument(2))
+        asm.if_equal(0, free)
+        asm.if_equal(socket.IPPROTO_TCP, free)
+        asm.jump(hold)
+        asm.mark(netlink)
+        asm.load(argument(2))
+        asm.unless_equal(0, hold)  # NETLINK_ROUTE
+        asm.mark(free)
+        asm.ret(ALLOW)
+        asm.mark(hold)
+        asm.ret(NOTIFY)
+
+    def _socketpair(self) -> None:
+        hold, free = self._asm.label(), self._asm.label()
+        self._stream_type(hold, free)
+        self._asm.mark(free)
+        self._asm.ret(ALLOW)
+        self._asm.mark(hold)
+        self._asm.ret(NOTIFY)
+
+    def _stream_type(self, hold: str, free: str) -> None:
+        asm = self._asm
+        asm.load(argument(1))
+        asm.mask(0xF)
+        asm.if_equal(socket.SOCK_STREAM, free)
+        asm.if_equal(socket.SOCK_SEQPACKET, free)
+        asm.jump(hold)

@@ -1,0 +1,61 @@
+"""The floor: a Landlock domain (landlock(7)) that can change no file, reach no TCP port, signal nobody outside.
+
+Everything the agent is allowed to do is done by the warden, which stands outside the domain. So a call
+that the filter lets go by mistake, or one whose arguments were swapped after a check, finds no right to
+use. Two rights are left out on purpose: reading (it would slow every open), and TRUNCATE, because
+handling it makes the kernel walk the path of every read-only open too (1.37x on a read storm); all calls
+that truncate are held instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+from agentgate.intercept.kernel import libc
+
+__all__ = ["abi_version", "restrict"]
+
+_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
+
+_WRITE_FILE, _IOCTL_DEV = 1 << 1, 1 << 15
+# REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM
+_CHANGES = sum(1 << bit for bit in range(4, 13))
+_REFER = 1 << 13  # ABI 2; without it every move between directories is refused anyway
+_TCP = 0b11  # BIND_TCP, CONNECT_TCP; ABI 4
+_SCOPES = 0b11  # abstract unix sockets, signals; ABI 6
+
+
+def abi_version() -> int:
+    """The kernel's Landlock ABI, 0 where it has none or it is switched off."""
+    try:
+        return libc.call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    except OSError:
+        return 0
+
+
+def restrict(abi: int) -> None:
+    """Put this thread, and all it will start, into the domain for ever. Needs no_new_privs.
+
+    The one file that may still be opened for writing inside is /dev/tty: it means something else to every
+    caller, so nobody can open it on another's behalf.
+    """
+    handled = _WRITE_FILE | _CHANGES
+    if abi >= 2:
+        handled |= _REFER
+    if abi >= 5:
+        handled |= _IOCTL_DEV
+    attributes = struct.pack("=QQQ", handled, _TCP if abi >= 4 else 0, _SCOPES if abi >= 6 else 0)
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    ruleset = libc.call(_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
+    try:
+        tty = os.open("/dev/tty", os.O_PATH | os.O_CLOEXEC)
+        try:
+            rule = struct.pack("=Qi", handled & (_WRITE_FILE | _IOCTL_DEV), tty)
+            libc.call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0))
+        finally:
+            os.close(tty)
+        libc.call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint(0))
+    finally:
+        os.close(ruleset)
