@@ -1,0 +1,90 @@
+"""YAML text to nodes that know their place, with everything refused that a policy has no use for.
+
+Nodes, not values: every later complaint can name a line and a column. Aliases and anchors are refused
+(a few lines of them can stand for gigabytes), and so are deep nesting and large files.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import yaml
+
+from agentgate.policy.errors import PolicyError
+
+__all__ = ["MAX_BYTES", "complain", "compose"]
+
+MAX_BYTES = 1 << 20
+_MAX_DEPTH = 12  # the language itself needs 5
+
+_QUOTE = "put quotes around text that starts with '{}'"
+_NEEDS_QUOTES = "*&!%@`|>"
+
+
+class _Refused(Exception):
+    def __init__(self, mark: Any, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+
+
+class _Loader(yaml.SafeLoader):
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(event.start_mark, f"'*{anchor}' is an alias in YAML: {_QUOTE.format('*')}")
+        if anchor is not None:
+            raise _Refused(event.start_mark, f"'&{anchor}' is an anchor in YAML: {_QUOTE.format('&')}")
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _Refused(event.start_mark, f"nested deeper than {_MAX_DEPTH} levels")
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def complain(node: yaml.Node, message: str, label: str) -> NoReturn:
+    """Raise a PolicyError at ``node``."""
+    raise PolicyError(message, label, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def compose(text: str, label: str) -> yaml.Node | None:
+    """The root node of the one document in ``text``, None when there is none. Raises PolicyError."""
+    if len(text) > MAX_BYTES:
+        raise PolicyError(f"larger than {MAX_BYTES >> 10} KiB", label)
+    try:
+        loader = _Loader(text)
+        try:
+            return loader.get_single_node()
+        finally:
+            loader.dispose()
+    except _Refused as error:
+        raise PolicyError(error.message, label, error.mark.line + 1, error.mark.column + 1) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise PolicyError(f"character U+{ord(text[error.position]):04X} is not allowed (in double quotes, "
+                          "write it as \\u and four digits)", label, line, column) from None  # fmt: skip
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else ()
+        raise PolicyError(f"not YAML: {_problem(error, text)}", label, *place) from None
+    except yaml.YAMLError as error:
+        raise PolicyError(f"not YAML: {' '.join(str(error).split())}", label) from None
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+    problem = " ".join((error.problem or error.context or "cannot be read").split())
+    mark = error.problem_mark
+    start = error.context_mark.index if error.context_mark else -1
+    for at in (mark.index if mark else -1, start):
+        if 0 <= at < len(text):
+            if text[at] == "\t":
+                return f"{problem} (indent with spaces)"
+            if text[at] in _NEEDS_QUOTES:
+                return f"{problem} ({_QUOTE.format(text[at])})"
+    return problem
