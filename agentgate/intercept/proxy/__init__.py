@@ -1,0 +1,14 @@
+"""The egress proxy: connections by name, each decided before it is looked up or dialled.
+
+target, headers, messages, upstream    pure: what is asked for, what is passed on, what is said
+wire, departure, dial                  one socket: HTTP events, a client's going, a connection out
+relay, tunnel, pump                    bytes: a plain request and its response; a tunnel; all tunnels
+exchange, server                       one client connection; the proxy
+"""
+
+from agentgate.intercept.proxy.exchange import Attribute, Decide
+from agentgate.intercept.proxy.limits import Limits
+from agentgate.intercept.proxy.server import Proxy
+from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
+
+__all__ = ["Attribute", "BadUpstream", "Decide", "Limits", "Proxy", "Upstream"]

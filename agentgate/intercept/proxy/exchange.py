@@ -1,0 +1,252 @@
+"""One client connection, from its first request to its end.
+
+Each request is read whole, normalised, decided, and only then is anything looked up or dialled. The socket
+is a raw non-blocking one, driven by the loop's ``sock_*`` calls, so that it can leave for the pump when it
+becomes a tunnel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import h11
+
+from agentgate.actions import Action, Answer, Kind, Process, Verdict
+from agentgate.intercept.proxy import headers, messages
+from agentgate.intercept.proxy.departure import Departed, unless_departed
+from agentgate.intercept.proxy.dial import DialFailed, Resolve, dial, dial_through
+from agentgate.intercept.proxy.headers import BadRequest, Wanted
+from agentgate.intercept.proxy.limits import Limits
+from agentgate.intercept.proxy.messages import Reply
+from agentgate.intercept.proxy.pump import Pump
+from agentgate.intercept.proxy.relay import ClientFault, ServerFault, relay
+from agentgate.intercept.proxy.target import Target
+from agentgate.intercept.proxy.upstream import ProxyAddress, Upstream
+from agentgate.intercept.proxy.wire import Wire, abort, linger
+
+__all__ = ["Attribute", "Decide", "Exchange", "House"]
+
+Decide = Callable[[Action], Awaitable[Answer]]
+"""The gate. Cancelled when the client goes away; an exception counts as a denial."""
+
+Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
+"""A client's (ip, port) -> its process and that one's ancestors; None: no process of this session."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all connections of a proxy share."""
+
+    decide: Decide
+    attribute: Attribute | None
+    resolve: Resolve
+    upstream: Upstream | None
+    limits: Limits
+    pump: Pump
+
+
+class _Turned(Exception):
+    """The request ends with a reply of the proxy's own."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+class Exchange:
+    """``run`` serves ``sock``, which came from ``peer``, and closes it."""
+
+    def __init__(self, house: House, sock: socket.socket, peer: tuple[str, int]) -> None:
+        self._house = house
+        self._sock = sock
+        self._peer = peer
+        self._wire = Wire(sock, h11.SERVER, house.limits.header_bytes)
+        self._method = b""  # of the request being served
+
+    async def run(self) -> None:
+        """Serve requests until either side ends the connection. Raises nothing but CancelledError."""
+        try:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            patience = self._house.limits.header
+            while await self._one(patience):
+                patience = self._house.limits.idle
+        except (ClientFault, Departed, OSError, h11.LocalProtocolError):
+            pass
+        except ServerFault:  # in the middle of a response: what came must not look complete
+            abort(self._sock)
+        finally:
+            self._sock.close()
+
+    async def _one(self, patience: float) -> bool:
+        """Serve one request; False when the connection is not to be used again."""
+        try:
+            found = await self._read(patience)
+            if found is None:
+                return False
+            request, wanted = found
+            if wanted.tunnel:
+                return await self._tunnel(wanted)
+            return await self._plain(request, wanted)
+        except _Turned as turned:
+            return await self._reply(turned.reply)
+
+    async def _read(self, patience: float) -> tuple[h11.Request, Wanted] | None:
+        """The next request. None at the end of the connection, or of the wait for a first byte."""
+        head = bytearray(self._wire.trailing)
+        try:
+            async with asyncio.timeout(self._house.limits.header if head else patience) as clock:
+                request = await self._head(head, clock)
+        except TimeoutError:
+            if not head:
+                return None
+            raise _Turned(messages.refused("the header did not come in time", 408)) from None
+        except h11.RemoteProtocolError as error:
+            status = 431 if error.error_status_hint == 431 else 400
+            raise _Turned(messages.refused(str(error), status)) from None
+        if request is None:
+            return None
+        try:
+            wanted = headers.read(request, bytes(head))
+        except BadRequest as error:
+            raise _Turned(messages.refused(str(error), error.status)) from None
+        if wanted.tunnel:  # h11 gives the end of the (empty) body before it stops reading
+            await self._wire.receive()
+        return request, wanted
+
+    async def _head(self, head: bytearray, clock: asyncio.Timeout) -> h11.Request | None:
+        """Read up to the end of the header; ``head`` then holds its bytes and no others."""
+        loop = asyncio.get_running_loop()
+        limits = self._house.limits
+        state = self._wire.state
+        while (event := state.next_event()) is h11.NEED_DATA:
+            data = await loop.sock_recv(self._sock, limits.header_bytes)
+            if data and not head:
+                clock.reschedule(min(clock.when() or 0.0, loop.time() + limits.header))  # it has begun
+            head += data
+            state.receive_data(data)
+        del head[len(head) - len(self._wire.trailing) :]
+        if len(head) > limits.header_bytes:
+            raise h11.RemoteProtocolError("header too large", error_status_hint=431)
+        if not isinstance(event, h11.Request):
+            return None
+        self._method = event.method
+        return event
+
+    async def _tunnel(self, wanted: Wanted) -> bool:
+        upstream, early = await unless_departed(self._sock, self._open(wanted), f"proxy {wanted.target}")
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._sock, messages.ESTABLISHED)
+        except BaseException:
+            upstream.close()
+            raise
+        await self._house.pump.carry(self._sock, upstream, from_client=self._wire.trailing, from_server=early)
+        return False
+
+    async def _open(self, wanted: Wanted) -> tuple[socket.socket, bytes]:
+        """Decide, then dial."""
+        await self._decide(wanted)
+        house, target = self._house, wanted.target
+        proxy = self._proxy(target, tunnel=True)
+        try:
+            if proxy:
+                return await dial_through(proxy, target, house.resolve, house.limits)
+            return await dial(target, house.resolve, house.limits), b""
+        except DialFailed as failed:
+            raise _Turned(failed.reply) from None
+
+    async def _plain(self, request: h11.Request, wanted: Wanted) -> bool:
+        # One server connection per request: the next may be for another host, and is decided anew.
+        upstream = await unless_departed(self._sock, self._forward(request, wanted), f"proxy {wanted.target}")
+        if upstream is not None:
+            await self._house.pump.carry(
+                self._sock, upstream.sock, from_client=self._wire.trailing, from_server=upstream.trailing
+            )
+            return False
+        return await self._again()
+
+    async def _forward(self, request: h11.Request, wanted: Wanted) -> Wire | None:
+        """Decide, dial, relay. The server's wire when the connection became another protocol's."""
+        await self._decide(wanted)
+        house, target = self._house, wanted.target
+        proxy = self._proxy(target, tunnel=False)
+        try:
+            if proxy:
+                sock = await dial(proxy.target, house.resolve, house.limits, trusted=True)
+            else:
+                sock = await dial(target, house.resolve, house.limits)
+        except DialFailed as failed:
+            raise _Turned(failed.reply) from None
+        switched = False
+        try:
+            server = Wire(sock, h11.CLIENT, house.limits.header_bytes)
+            authorization = proxy.authorization if proxy else ""
+            sent = headers.onward(request, wanted, absolute=proxy is not None, authorization=authorization)
+            switched = await relay(self._wire, server, sent)
+            return server if switched else None
+        except ServerFault as fault:
+            if self._wire.state.our_state is h11.SEND_RESPONSE:  # nothing of a response was passed on yet
+                raise _Turned(messages.failed(target, str(fault))) from None
+            raise
+        finally:
+            if not switched:
+                sock.close()
+
+    def _proxy(self, target: Target, *, tunnel: bool) -> ProxyAddress | None:
+        return self._house.upstream.route(target, tunnel=tunnel) if self._house.upstream else None
+
+    async def _decide(self, wanted: Wanted) -> None:
+        """Return when the request is allowed. Raises _Turned with the refusal in every other case."""
+        chain: tuple[Process, ...] = ()
+        try:
+            if self._house.attribute is not None:
+                found = await self._house.attribute(self._peer)
+                if found is None:
+                    raise _Turned(messages.stranger())
+                chain = found
+            action = Action(
+                Kind.NET_EGRESS,
+                str(wanted.target),
+                argv=chain[0].argv if chain else (),
+                chain=chain,
+                syscall=wanted.method,
+            )
+            answer = await self._house.decide(action)
+            if answer.verdict is not Verdict.ALLOW:
+                raise _Turned(messages.denied(wanted.target, answer))
+        except _Turned:
+            raise
+        except Exception:  # whatever went wrong in the gate, it is not an allow
+            raise _Turned(messages.undecided(wanted.target)) from None
+
+    async def _reply(self, reply: Reply) -> bool:
+        """Answer in the proxy's own name."""
+        state = self._wire.state
+        if state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return False
+        try:  # a body that is here already is dropped; one that is not ends the connection
+            while isinstance(state.next_event(), h11.Data):
+                pass
+        except h11.RemoteProtocolError:
+            pass
+        unread = state.their_state in (h11.SEND_BODY, h11.ERROR)
+        extra = [("Connection", "close")] if unread or self._method == b"CONNECT" else []
+        response = h11.Response(
+            status_code=reply.status, reason=reply.reason, headers=[*reply.headers, *extra]
+        )
+        await self._wire.send(response)
+        if self._method != b"HEAD":
+            await self._wire.send(h11.Data(data=reply.body))
+        await self._wire.send(h11.EndOfMessage())
+        return await self._again()
+
+    async def _again(self) -> bool:
+        """Ready the connection for its next request, or end it so that the client can read all."""
+        state = self._wire.state
+        if state.our_state is h11.DONE and state.their_state is h11.DONE:
+            state.start_next_cycle()
+            self._method = b""
+            return True
+        await linger(self._sock, self._house.limits.linger)
+        return False
