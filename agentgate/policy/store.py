@@ -1,0 +1,142 @@
+"""The policy file of a session: find it, load it, notice that it changed, add a rule to it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from agentgate.policy.edit import insert_rule
+from agentgate.policy.errors import PolicyError
+from agentgate.policy.load import decode, load_text
+from agentgate.policy.model import Policy
+from agentgate.policy.nodes import MAX_BYTES
+from agentgate.policy.suggest import Draft
+
+__all__ = ["BUILT_IN", "PolicyFile", "default_text", "find_policy"]
+
+BUILT_IN = "built-in default"
+
+
+def default_text() -> str:
+    """The text of the policy that holds where there is no file."""
+    return resources.files("agentgate.policy").joinpath("default.yaml").read_text(encoding="utf-8")
+
+
+@dataclass
+class PolicyFile:
+    """``path`` None stands for the built-in default; the first ``add`` then writes ``new_path``.
+
+    Not for several threads. Writers elsewhere are noticed (``changed``), not locked out.
+    """
+
+    path: Path | None
+    label: str
+    new_path: Path = field(default_factory=lambda: Path("policy.yaml"))
+    _loaded: bytes | None = field(default=None, init=False, repr=False)
+
+    def _read(self) -> bytes:
+        if self.path is None:
+            return default_text().encode()
+        try:
+            with open(self.path, "rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise PolicyError(f"cannot be read: {error.strerror or error}", self.label) from None
+
+    def load(self) -> Policy:
+        """Load the file anew. Raises PolicyError; ``changed`` then still compares with the last good one."""
+        data = self._read()
+        policy = load_text(decode(data, self.label), self.label)
+        self._loaded = data
+        return policy
+
+    def text(self) -> str:
+        """The text as it is in the file now. Raises PolicyError."""
+        return decode(self._read(), self.label)
+
+    def changed(self) -> bool:
+        """Whether the file differs from what was last loaded (or cannot be read any more)."""
+        try:
+            return self._read() != self._loaded
+        except PolicyError:
+            return True
+
+    def preview(self, draft: Draft, before: int | None) -> str:
+        """What ``add`` would write."""
+        return insert_rule(self.text(), draft, before, self.label)
+
+    def add(self, draft: Draft, before: int | None) -> Policy:
+        """Write ``draft`` in front of rule ``before`` (behind the last one when None) and load the result.
+
+        The built-in default cannot be written: it is copied to ``./policy.yaml`` with the rule in it, and
+        this object stands for that file from then on (``path`` and ``label`` change). Refused with
+        PolicyError, and nothing written, when the file is not the one last loaded or cannot be edited.
+        """
+        data = self._read()
+        if self._loaded is not None and data != self._loaded:
+            raise PolicyError("the file was changed meanwhile; load it again first", self.label)
+        target = self.path or self.new_path
+        label = self.label if self.path else self.new_path.name
+        new = insert_rule(decode(data, self.label), draft, before, label)
+        try:
+            _write(target, new.encode("utf-8"), exclusive=self.path is None)
+        except FileExistsError:
+            raise PolicyError("exists already; start again to use it", label) from None
+        except OSError as error:
+            raise PolicyError(f"cannot be written: {error.strerror or error}", label) from None
+        self.path, self.label = target, label
+        return self.load()
+
+
+def _write(path: Path, data: bytes, *, exclusive: bool) -> None:
+    """Replace the file in one step, so that a reader sees the old or the new text and nothing between;
+    its mode and owner stay, or it is not replaced. A link is followed: the file it points to is replaced."""
+    path = path.resolve()
+    if exclusive:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    try:
+        old = path.stat()
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                os.fchmod(file.fileno(), old.st_mode & 0o7777)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except BaseException:
+        if exclusive:
+            os.unlink(path)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def find_policy(flag: str | None, env: Mapping[str, str], cwd: str | Path) -> PolicyFile:
+    """The policy that holds: ``flag``, else $AGENTGATE_POLICY, else ./policy.yaml, else the built-in one.
+
+    Raises PolicyError when a file is named that does not exist: no policy the operator did not mean.
+    """
+    named = flag or env.get("AGENTGATE_POLICY")
+    usual = Path(cwd) / "policy.yaml"
+    if named:
+        path = Path(cwd) / Path(named).expanduser()
+        if not path.is_file():
+            source = "" if flag else " ($AGENTGATE_POLICY)"
+            raise PolicyError(f"no such file{source}", named)
+        return PolicyFile(path, named, usual)
+    if os.path.lexists(usual):
+        return PolicyFile(usual, "policy.yaml", usual)
+    return PolicyFile(None, BUILT_IN, usual)
