@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import sys
-from pathlib import Path
 
-from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
+from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
 from agentgate.audit.write import AuditWriter
+from agentgate.gate import build
 from agentgate.gate.decide import Decider
 from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
 from agentgate.gate.gate import Gate
-from agentgate.gate.guards import Guards
 from agentgate.intercept.backend import Backend, GateUnavailable, Launch
 from agentgate.intercept.proxy.server import Proxy
 from agentgate.policy.errors import PolicyError
-from agentgate.policy.match import Context, Matcher
+from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 from agentgate.policy.store import find_policy
 from agentgate.policy.suggest import Draft, suggest
@@ -45,7 +42,12 @@ class Session:
         self.policy_file = find_policy(settings.policy, settings.env, str(settings.project))
         self.policy = self.policy_file.load()
         self.gate = Gate(self._decider(self.policy), self.hub)
-        self.audit = AuditWriter(settings.audit, session=self.id, agent=settings.agent)
+        self.audit = AuditWriter(
+            settings.audit,
+            session=self.id,
+            agent=settings.agent,
+            complain=lambda text: self.hub.post(Notice(text, urgent=True)),
+        )
         self.proxy: Proxy | None = None
         self.backend: Backend | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,28 +59,14 @@ class Session:
 
     def own_paths(self) -> list[str]:
         """The gate's own files and directories: guarded by name."""
-        own = [str(Path(__file__).resolve().parent), str(self.settings.audit.parent.resolve())]
-        if self.settings.audit.parent.resolve() == self.settings.project:
-            own[-1] = str(self.settings.audit)
-        own.append(str(self.settings.project / "policy.yaml"))
-        if self.policy_file.path:
-            own.append(str(Path(self.policy_file.path).resolve()))
-        if sys.prefix != sys.base_prefix:
-            own.append(str(Path(sys.prefix).resolve()))
-        return own
+        return build.own_paths(self.settings, self.policy_file.path)
 
     def context(self) -> Context:
-        env = self.settings.env
-        home = env.get("HOME") or os.path.expanduser("~")
-        return Context(str(self.settings.project), os.path.realpath(home), env)
+        return build.context(self.settings)
 
     def _decider(self, policy: Policy) -> Decider:
-        context = self.context()
-        guards = Guards(
-            home=context.home, project=context.project, own=self.own_paths(), lifted=policy.lifted
-        )
         grants = self.gate.decider.grants if hasattr(self, "gate") else None
-        return Decider(Matcher(policy, context), guards, enforce=self.settings.enforce, grants=grants)
+        return build.decider(self.settings, policy, self.policy_file.path, grants)
 
     async def start(self, stdio: tuple[int, int, int], *, controlling: bool) -> int:
         """Run the agent with ``stdio`` as its 0, 1 and 2; returns its pid.
@@ -195,5 +183,3 @@ class Session:
         task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-

@@ -1,0 +1,60 @@
+"""How a decider is made from settings and a policy: one way, for sessions and for ``agentgate check``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from agentgate.gate.command import Places
+from agentgate.gate.decide import Decider, Grants
+from agentgate.gate.guards import Guards
+from agentgate.policy.match import Context, Matcher
+from agentgate.policy.model import Policy
+from agentgate.settings import Settings
+
+__all__ = ["context", "decider", "own_paths", "places"]
+
+
+def context(settings: Settings) -> Context:
+    """What the policy's variables mean in this run."""
+    home = settings.env.get("HOME") or os.path.expanduser("~")
+    return Context(str(settings.project), os.path.realpath(home), settings.env)
+
+
+def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
+    """The gate's own files and directories, resolved: guarded by name.
+
+    ``policy_path`` is the policy file in force, None for the built-in default.
+    """
+    # The directory is the gate's when it carries our name; another one is only where the log was put.
+    folder = settings.audit.parent.resolve()
+    audit = folder if folder.name == ".agentgate" else folder / settings.audit.name
+    own = [str(Path(__file__).resolve().parent.parent), str(audit), str(settings.project / "policy.yaml")]
+    if policy_path:
+        own.append(str(policy_path.resolve()))
+    if sys.prefix != sys.base_prefix:
+        own.append(str(Path(sys.prefix).resolve()))
+    return own
+
+
+def decider(
+    settings: Settings, policy: Policy, policy_path: Path | None, grants: Grants | None = None
+) -> Decider:
+    """The decider of this run. Raises PolicyError for a policy that cannot be compiled."""
+    where = context(settings)
+    guards = Guards(
+        home=where.home,
+        project=where.project,
+        own=own_paths(settings, policy_path),
+        lifted=policy.lifted,
+    )
+    return Decider(Matcher(policy, where), guards, enforce=settings.enforce, grants=grants)
+
+
+def places(settings: Settings) -> Places:
+    """Where a program must live to be meant by its bare name in this run."""
+    temporary = settings.env.get("TMPDIR") or "/tmp"
+    return Places.of(
+        settings.env.get("PATH", os.defpath), (str(settings.project), temporary, "/tmp", "/var/tmp")
+    )
