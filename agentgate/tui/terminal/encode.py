@@ -102,15 +102,22 @@ class Encoder:
         lib.ghostty_key_event_set_utf8(event, ffi.NULL, 0)
         return encoded if kitty else _C0.get(encoded, encoded)
 
-    def mouse(self, action: MouseAction, button: str | None, row: int, col: int, mods: Mods) -> bytes:
-        """The bytes of a mouse event in cell ``row``, ``col`` of the screen; empty when the child does
-        not want it. ``button`` is left, middle, right, wheel_up/down/left/right or, in motion, None."""
+    def mouse(
+        self,
+        action: MouseAction,
+        button: str | None,
+        at: tuple[int, int],
+        screen: tuple[int, int],
+        mods: Mods,
+    ) -> bytes:
+        """The bytes of a mouse event in the cell at row, column ``at`` of a screen of that many rows and
+        columns; empty when the child does not want it. ``button`` is left, middle, right,
+        wheel_up/down/left/right or, in motion, None."""
         event, encoder = self._mouse_event, self._mouse
         size = ffi.new("GhosttyMouseEncoderSize *")
         size.size = ffi.sizeof("GhosttyMouseEncoderSize")
         size.cell_width, size.cell_height = CELL_WIDTH, CELL_HEIGHT
-        # The core refuses what lies outside; positions come clamped to the screen already.
-        size.screen_width, size.screen_height = 0x10000 * CELL_WIDTH, 0x10000 * CELL_HEIGHT
+        size.screen_height, size.screen_width = screen[0] * CELL_HEIGHT, screen[1] * CELL_WIDTH
         pressed = ffi.new("bool *", action == "motion" and button in _PRESSED)
         lib.ghostty_mouse_encoder_setopt_from_terminal(encoder, self._terminal)
         lib.ghostty_mouse_encoder_setopt(encoder, lib.GHOSTTY_MOUSE_ENCODER_OPT_SIZE, size)
@@ -121,8 +128,8 @@ class Encoder:
         else:
             lib.ghostty_mouse_event_set_button(event, _BUTTONS[button])
         lib.ghostty_mouse_event_set_mods(event, int(mods))
-        at = {"x": (col + 0.5) * CELL_WIDTH, "y": (row + 0.5) * CELL_HEIGHT}
-        lib.ghostty_mouse_event_set_position(event, at)
+        middle = {"x": (at[1] + 0.5) * CELL_WIDTH, "y": (at[0] + 0.5) * CELL_HEIGHT}
+        lib.ghostty_mouse_event_set_position(event, middle)
         encode = lib.ghostty_mouse_encoder_encode
         check(encode(encoder, event, self._out, len(self._out), self._length), "mouse encode")
         return self._written()

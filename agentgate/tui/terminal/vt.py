@@ -245,9 +245,9 @@ class Vt:
         """The bytes to send for a mouse event in a cell (clamped to the screen); empty when the child
         does not want it. Buttons as in `Encoder.mouse`."""
         rows, cols = self.size
-        row, col = min(max(row, 0), rows - 1), min(max(col, 0), cols - 1)
+        at = min(max(row, 0), rows - 1), min(max(col, 0), cols - 1)
         with self._lock:
-            return self._encoder.mouse(action, button, row, col, mods)
+            return self._encoder.mouse(action, button, at, (rows, cols), mods)
 
     def encode_paste(self, text: str) -> bytes:
         """The bytes to send for pasted text, bracketed if the child has asked for that."""
