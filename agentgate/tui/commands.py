@@ -1,0 +1,106 @@
+"""The one table of what the operator can do: keys, hint line, help and (later) the palette come from here.
+
+A command has a context: the same key may mean different things after the leader, in CONTROL, and on a
+sheet. Keys are named as Textual names them. In AGENT mode there is no command at all but the leader
+itself: every other key belongs to the agent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["COMMANDS", "LEADER", "Command", "Context", "find", "key_label", "of"]
+
+LEADER = "ctrl+right_square_bracket"
+"""``ctrl+]``, the key by which telnet and virsh consoles are left."""
+
+
+class Context(StrEnum):
+    """Where a command can be given; the value is its heading in the help."""
+
+    LEADER = "In AGENT mode, after ctrl+]"
+    CONTROL = "In CONTROL mode"
+    SHEET = "On the sheet of a rule"
+    QUIT = "When asked about quitting"
+    HELP = "In this help"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``label`` is for the hint line (empty: not shown there), ``help`` one sentence for the help."""
+
+    id: str
+    context: Context
+    keys: tuple[str, ...]
+    help: str
+    label: str = ""
+
+
+_L, _C, _S, _Q, _H = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.HELP
+
+COMMANDS: tuple[Command, ...] = (
+    Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
+    Command("deny", _L, ("d",), "Deny the oldest waiting action", "deny"),
+    Command("control", _L, ("tab",), "Go to CONTROL mode: keys act on the panels", "control"),
+    Command("send-leader", _L, (LEADER,), "Send ctrl+] to the agent", "send it"),
+    Command("cancel", _L, ("escape",), "Back to the agent", "cancel"),
+    Command("quit", _L, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
+    Command("allow", _C, ("a",), "Allow the shown action once", "allow"),
+    Command("deny", _C, ("d",), "Deny the shown action", "deny"),
+    Command("always", _C, ("A",), "Allow it always: shows the rule before it is written", "always"),
+    Command("next", _C, ("j", "down"), "Down: next action, record, rule or line", "move"),
+    Command("previous", _C, ("k", "up"), "Up: previous action, record, rule or line"),
+    Command("page-down", _C, ("pagedown", "space"), "One page down"),
+    Command("page-up", _C, ("pageup",), "One page up"),
+    Command("first", _C, ("g", "home"), "To the first"),
+    Command("last", _C, ("G", "end"), "To the last; the audit view follows again"),
+    Command("next-panel", _C, ("tab",), "Next panel", "panel"),
+    Command("previous-panel", _C, ("shift+tab",), "Previous panel"),
+    Command("panel-1", _C, ("1",), "Queue: the actions that wait"),
+    Command("panel-2", _C, ("2",), "Action: the shown one in full"),
+    Command("panel-3", _C, ("3",), "Audit: every decision, as it is made"),
+    Command("panel-4", _C, ("4",), "Policy: the rules in force"),
+    Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
+    Command("help", _C, ("question_mark", "f1"), "This help", "help"),
+    Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
+    Command("write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write"),
+    Command("next", _S, ("j", "down"), "Down"),
+    Command("previous", _S, ("k", "up"), "Up"),
+    Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
+    Command("confirm", _Q, ("y",), "End the agent, deny what waits, leave", "quit"),
+    Command("close", _Q, ("escape", "n"), "Stay", "stay"),
+    Command("next", _H, ("j", "down"), "Down"),
+    Command("previous", _H, ("k", "up"), "Up"),
+    Command("page-down", _H, ("pagedown", "space"), "One page down"),
+    Command("page-up", _H, ("pageup",), "One page up"),
+    Command("close", _H, ("escape", "q", "question_mark", "f1"), "Close", "close"),
+)
+
+_BY_KEY = {(command.context, key): command for command in COMMANDS for key in command.keys}
+
+_LABELS = {
+    LEADER: "ctrl+]",
+    "question_mark": "?",
+    "escape": "esc",
+    "down": "↓",
+    "up": "↑",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "f1": "F1",
+}
+
+
+def find(context: Context, key: str) -> Command | None:
+    """The command of ``key`` in ``context``."""
+    return _BY_KEY.get((context, key))
+
+
+def of(context: Context) -> list[Command]:
+    """All commands of a context, in the table's order."""
+    return [command for command in COMMANDS if command.context is context]
+
+
+def key_label(key: str) -> str:
+    """A key as the operator knows it: ``ctrl+]``, ``?``, ``esc``."""
+    return _LABELS.get(key, key)

@@ -1,0 +1,32 @@
+"""Where the operator is: which mode, which panel, and what lies over the room."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+__all__ = ["Cover", "Mode", "Panel"]
+
+
+class Mode(StrEnum):
+    """Who gets the keys."""
+
+    AGENT = "agent"
+    CONTROL = "control"
+
+
+class Panel(IntEnum):
+    """The panels, by the number that jumps to them."""
+
+    QUEUE = 1
+    DETAIL = 2
+    AUDIT = 3
+    POLICY = 4
+
+
+class Cover(StrEnum):
+    """What lies over the room and takes all keys."""
+
+    NONE = ""
+    HELP = "help"
+    SHEET = "sheet"
+    QUIT = "quit"

@@ -1,0 +1,91 @@
+"""What the room knows, frozen: which questions wait, where the operator is, what is under the keys.
+
+``step.py`` says how it changes; the widgets show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentgate.gate.events import Ask
+from agentgate.tui.commands import Context
+from agentgate.tui.inputs import Subject
+from agentgate.tui.layout import Plan, plan
+from agentgate.tui.modes import Cover, Mode, Panel
+
+__all__ = ["ARM_SECONDS", "HINT_SECONDS", "Hint", "State"]
+
+ARM_SECONDS = 0.5
+"""How long a question must have been on the screen before a verdict key counts for it."""
+
+HINT_SECONDS = 4.0
+
+_COVERED = {Cover.HELP: Context.HELP, Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One line for the operator, shown from ``at`` for `HINT_SECONDS` (urgent: until the next one)."""
+
+    text: str
+    at: float
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
+    what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
+    ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone."""
+
+    width: int = 80
+    height: int = 24
+    mode: Mode = Mode.AGENT
+    leader: bool = False
+    panel: Panel = Panel.QUEUE
+    log: Panel = Panel.AUDIT
+    cover: Cover = Cover.NONE
+    sheet: int | None = None
+    sheet_error: str = ""
+    asks: tuple[Ask, ...] = ()
+    selected: int | None = None
+    subject: Subject | None = None
+    drawn_at: float | None = None
+    pid: int | None = None
+    status: int | None = None
+    lost: str = ""
+    policy_error: str = ""
+    decided: int = 0
+    denied: int = 0
+    hint: Hint | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return plan(self.width, self.height, self.mode, self.panel, self.log, bool(self.lost))
+
+    @property
+    def current(self) -> int | None:
+        """The question that the screen is about: the oldest in AGENT, the selected one in CONTROL."""
+        if self.mode is Mode.CONTROL:
+            return self.selected
+        return self.asks[0].number if self.asks else None
+
+    @property
+    def context(self) -> Context | None:
+        """Which commands the next key may give; None: the key is the agent's."""
+        if self.cover is not Cover.NONE:
+            return _COVERED[self.cover]
+        if self.mode is Mode.CONTROL:
+            return Context.CONTROL
+        return Context.LEADER if self.leader else None
+
+    @property
+    def agent_has_keys(self) -> bool:
+        return self.context is None
+
+    def ask(self, number: int | None) -> Ask | None:
+        return next((ask for ask in self.asks if ask.number == number), None)
+
+    def armed(self, now: float) -> bool:
+        """Whether a verdict key pressed at ``now`` counts."""
+        return self.subject is not None and self.drawn_at is not None and now - self.drawn_at >= ARM_SECONDS

@@ -1,0 +1,148 @@
+"""How the room changes: events in, a new state and effects out. No I/O, no widgets, no clock of its own.
+
+Rules
+- A verdict names the question that was on the screen when the key was pressed, by its number. Never
+  "whatever is first now".
+- A verdict key counts only when that question has been on the screen for `ARM_SECONDS`: from the moment
+  it was drawn (`Drawn`) to the moment the key was pressed, both on the clock of ``time.monotonic``.
+  Whatever changes the question under the keys - an answer, a move, a cover - starts that time anew.
+- An arrival moves nothing: neither mode, nor panel, nor selection. The selection follows its question;
+  when that is settled, it moves to the neighbour.
+- In AGENT mode no key but the leader and the one key after it is looked at.
+
+`step` is the whole machine; the app performs the effects and shows the state. What single keys do stands in
+``verbs.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentgate.actions import Verdict
+from agentgate.gate.events import (
+    AgentEnded,
+    AgentStarted,
+    Ask,
+    Asked,
+    Decided,
+    GateLost,
+    Notice,
+    PolicyChanged,
+    Settled,
+    Withdrawn,
+)
+from agentgate.tui.inputs import (
+    AlwaysRefused,
+    Clicked,
+    Drawn,
+    Happening,
+    HintOver,
+    Leave,
+    Pressed,
+    Resized,
+    SheetReady,
+    Subject,
+    WriteFailed,
+)
+from agentgate.tui.modes import Cover, Mode
+from agentgate.tui.state import Hint, State
+from agentgate.tui.verbs import Step, press, to_agent, to_control, to_panel
+
+__all__ = ["step"]
+
+
+def step(state: State, event: Happening, now: float) -> Step:
+    """What ``event`` at ``now`` makes of ``state``. For a key, ``now`` is when it was pressed."""
+    match event:
+        case Pressed(key):
+            result = press(state, key, now)
+        case Drawn(subject):
+            seen = subject == state.subject and state.drawn_at is None
+            return Step(replace(state, drawn_at=now) if seen else state)
+        case Clicked():
+            result = Step(_click(state, event))
+        case Asked(ask):
+            result = Step(replace(state, asks=(*state.asks, ask)))
+        case Settled(ask) | Withdrawn(ask):
+            result = Step(_remove(state, ask, event, now))
+        case Decided(records):
+            denied = sum(record.answer.verdict is Verdict.DENY for record in records)
+            return Step(replace(state, decided=state.decided + len(records), denied=state.denied + denied))
+        case _:
+            result = Step(_note(state, event, now))
+    return _settle_subject(result, ended=isinstance(event, AgentEnded | Settled | Withdrawn))
+
+
+def _settle_subject(result: Step, ended: bool) -> Step:
+    """Keep selection and subject true to the rest, and leave when there is nothing left to do."""
+    state, effects = result.state, result.effects
+    if state.selected is None and state.asks and state.mode is Mode.CONTROL:
+        state = replace(state, selected=state.asks[0].number)
+    subject = None
+    if state.cover is Cover.SHEET and state.sheet is not None:
+        subject = Subject(state.sheet, sheet=True)
+    elif state.cover is Cover.NONE and state.current is not None and state.plan.shows_ask:
+        subject = Subject(state.current)
+    if subject != state.subject:
+        state = replace(state, subject=subject, drawn_at=None)
+    if ended and state.status is not None and not state.asks and not state.lost:
+        effects = (*effects, Leave())
+    return Step(state, effects)
+
+
+def _note(state: State, event: Happening, now: float) -> State:
+    """The events that only set a field or two."""
+    match event:
+        case Resized(width, height):
+            return replace(state, width=width, height=height)
+        case SheetReady(number) if state.ask(number) and state.cover is Cover.NONE:
+            return replace(state, cover=Cover.SHEET, sheet=number, sheet_error="")
+        case AlwaysRefused(why):
+            return replace(state, hint=Hint(f"not always: {why}", now))
+        case WriteFailed(why):
+            return replace(state, sheet_error=why)
+        case HintOver(at) if state.hint and state.hint.at == at:
+            return replace(state, hint=None)
+        case AgentStarted(pid):
+            return replace(state, pid=pid)
+        case AgentEnded(status):
+            text = f"the agent ended with status {status}" + ("; actions still wait" if state.asks else "")
+            return replace(state, status=status, hint=Hint(text, now))
+        case GateLost(reason):
+            return replace(state, lost=reason or "no reason is known", leader=False)
+        case PolicyChanged(label, error):
+            text = "policy refused, the old one stays in force" if error else f"policy in force: {label}"
+            return replace(state, policy_error=error, hint=Hint(text, now, urgent=bool(error)))
+        case Notice(text, urgent):
+            return replace(state, hint=Hint(text, now, urgent))
+    return state
+
+
+def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> State:
+    """``ask`` waits no more: take it out, move a selection that stood on it to the neighbour."""
+    place = next((i for i, known in enumerate(state.asks) if known.number == ask.number), None)
+    if place is None:
+        return state
+    asks = (*state.asks[:place], *state.asks[place + 1 :])
+    state = replace(state, asks=asks)
+    if state.selected == ask.number:
+        state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)
+    if state.sheet == ask.number:
+        gone = Hint("it no longer waits; no rule was written", now)
+        state = replace(state, cover=Cover.NONE, sheet=None, sheet_error="")
+        if isinstance(event, Withdrawn):
+            state = replace(state, hint=gone)
+    elif isinstance(event, Withdrawn):
+        state = replace(state, hint=Hint(f"action {ask.number} is gone: its process waits no more", now))
+    return state
+
+
+def _click(state: State, click: Clicked) -> State:
+    if state.cover is not Cover.NONE:
+        return state
+    if click.panel is None:
+        return to_agent(state)
+    state = to_panel(to_control(state), click.panel)
+    if click.number is not None and state.ask(click.number):
+        state = replace(state, selected=click.number)
+    return state

@@ -1,0 +1,141 @@
+"""What each command of the table does to the state: one small function a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agentgate.actions import Verdict
+from agentgate.tui import commands
+from agentgate.tui.commands import LEADER, Context
+from agentgate.tui.inputs import AskAlways, Effect, Give, Move, Moves, Quit, SendLeader, WriteRule
+from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.state import ARM_SECONDS, Hint, State
+
+__all__ = ["Step", "press", "to_agent", "to_control", "to_panel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    state: State
+    effects: tuple[Effect, ...] = ()
+
+
+def to_control(state: State) -> State:
+    """CONTROL begins with the question that AGENT mode showed, so that it stays under the keys."""
+    if state.mode is Mode.CONTROL:
+        return state
+    return replace(state, mode=Mode.CONTROL, leader=False, selected=state.current)
+
+
+def to_agent(state: State) -> State:
+    return replace(state, mode=Mode.AGENT, leader=False)
+
+
+def to_panel(state: State, panel: Panel) -> State:
+    log = panel if panel in (Panel.AUDIT, Panel.POLICY) else state.log
+    return replace(state, panel=panel, log=log)
+
+
+def press(state: State, key: str, now: float) -> Step:
+    context = state.context
+    if context is None:
+        return Step(replace(state, leader=True, hint=None) if key == LEADER else state)
+    command = commands.find(context, key)
+    after_leader = context is Context.LEADER
+    if after_leader:
+        state = replace(state, leader=False)
+    if command is None:
+        if after_leader:
+            name = commands.key_label(key)
+            return Step(replace(state, hint=Hint(f"ctrl+] {name} means nothing; nothing was sent", now)))
+        return Step(state)
+    return _VERBS[command.id](state, now)
+
+
+def _verdict(verdict: Verdict) -> Callable[[State, float], Step]:
+    return lambda state, now: _when_armed(state, now, lambda number: Give(number, verdict))
+
+
+def _when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Step:
+    """``effect`` on the subject, or a hint why not."""
+    if state.lost:
+        text = "the gate is gone: everything is denied"
+    elif not state.asks:
+        text = "nothing waits"
+    elif state.subject is None:
+        text = "the action is not on the screen: 1 shows it"
+    elif not state.armed(now):
+        text = f"read it first: a key counts once it was shown for {ARM_SECONDS:g} s"
+    else:
+        return Step(replace(state, hint=None), (effect(state.subject.number),))
+    return Step(replace(state, hint=Hint(text, now)))
+
+
+def _move(how: Moves) -> Callable[[State, float], Step]:
+    def move(state: State, now: float) -> Step:
+        if state.cover is not Cover.NONE:
+            return Step(state, (Move(None, how),))
+        if state.panel is not Panel.QUEUE:
+            return Step(state, (Move(state.panel, how),))
+        if not state.asks:
+            return Step(state)
+        numbers = [ask.number for ask in state.asks]
+        at = numbers.index(state.selected) if state.selected in numbers else 0
+        last = len(numbers) - 1
+        to = {
+            "next": at + 1,
+            "previous": at - 1,
+            "page-down": at + 5,
+            "page-up": at - 5,
+            "first": 0,
+            "last": last,
+        }[how]
+        return Step(replace(state, selected=numbers[min(max(to, 0), last)]))
+
+    return move
+
+
+def _turn(by: int) -> Callable[[State, float], Step]:
+    def turn(state: State, now: float) -> Step:
+        return Step(to_panel(state, Panel((state.panel - 1 + by) % len(Panel) + 1)))
+
+    return turn
+
+
+def _quit(state: State, now: float) -> Step:
+    """Ask first when leaving would end or deny something."""
+    if state.lost or (state.status is not None and not state.asks):
+        return Step(state, (Quit(),))
+    return Step(replace(state, cover=Cover.QUIT))
+
+
+def _close(state: State, now: float) -> Step:
+    return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error=""))
+
+
+def _just(**fields: object) -> Callable[[State, float], Step]:
+    return lambda state, now: Step(replace(state, **fields))  # type: ignore[arg-type]
+
+
+_VERBS: dict[str, Callable[[State, float], Step]] = {
+    "allow": _verdict(Verdict.ALLOW),
+    "deny": _verdict(Verdict.DENY),
+    "always": lambda state, now: _when_armed(state, now, AskAlways),
+    "write": lambda state, now: _when_armed(state, now, WriteRule),
+    "control": lambda state, now: Step(to_control(state)),
+    "agent": lambda state, now: Step(to_agent(state)),
+    "send-leader": lambda state, now: Step(state, (SendLeader(),)),
+    "cancel": _just(hint=None),
+    "quit": _quit,
+    "confirm": lambda state, now: Step(replace(state, cover=Cover.NONE), (Quit(),)),
+    "close": _close,
+    "help": _just(cover=Cover.HELP),
+    "next-panel": _turn(1),
+    "previous-panel": _turn(-1),
+    **{how: _move(how) for how in ("next", "previous", "page-down", "page-up", "first", "last")},
+    **{
+        f"panel-{panel.value}": lambda state, now, panel=panel: Step(to_panel(state, panel))  # type: ignore[misc]
+        for panel in Panel
+    },
+}
