@@ -231,7 +231,8 @@ class Exchange:
         except h11.RemoteProtocolError:
             pass
         unread = state.their_state in (h11.SEND_BODY, h11.ERROR)
-        extra = [("Connection", "close")] if unread or self._method == b"CONNECT" else []
+        last = unread or self._method == b"CONNECT" or reply.mark == "refused"
+        extra = [("Connection", "close")] if last else []
         response = h11.Response(
             status_code=reply.status, reason=reply.reason, headers=[*reply.headers, *extra]
         )

@@ -1,0 +1,45 @@
+"""Every test of the proxy also checks that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from proxy_tools import Gate
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_left() -> Iterator[None]:
+    """The process has no more sockets and pipes open after a test than before it."""
+    before = _open_files()
+    yield
+    left = {fd: name for fd, name in _open_files().items() if before.get(fd) != name}
+    assert not left, f"left open: {left}"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("proxy pump")]
+
+
+def _open_files() -> dict[str, str]:
+    found = {}
+    for fd in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        try:
+            name = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if name.startswith(("socket:", "pipe:")):
+            found[fd] = name
+    return found
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    yield
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not [task for task in tasks if "proxy" in task.get_name()]
