@@ -99,8 +99,6 @@ _ALIASES: Final = {
 def key_press(name: str, character: str | None = None) -> KeyPress | None:
     """The key press behind a Textual key event (`Key.key`, `Key.character`). None for what no
     terminal passes on: a modifier alone, a lock or media key, a key held with hyper or meta."""
-    if name == "backspace" and character == "\b":
-        name = "ctrl+backspace"  # a VT terminal's ctrl+h and ctrl+backspace, told from DEL by the byte
     name = _ALIASES.get(name, name)
     held, _, base = name.rpartition("+")
     mods = Mods.NONE
