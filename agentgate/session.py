@@ -95,11 +95,12 @@ class Session:
         return pid
 
     def _backend(self) -> Backend:
-        from agentgate.intercept.kernel.backend import KernelBackend, why_unavailable
-        from agentgate.intercept.shim.backend import ShimBackend
-
         if self.settings.gate is GateChoice.SHIM:
+            from agentgate.intercept.shim.backend import ShimBackend
+
             return ShimBackend(self.gate, agent=self.settings.agent)
+        from agentgate.intercept.kernel.backend import KernelBackend, why_unavailable
+
         missing = why_unavailable()
         if missing:
             raise GateUnavailable(

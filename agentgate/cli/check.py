@@ -1,0 +1,149 @@
+"""``agentgate check``: what would be decided, and why, without doing it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+from typing import Any
+
+from agentgate.actions import Action, Decision, Kind, Ruling, Source
+from agentgate.cli import exits
+from agentgate.cli.options import UsageError, add_audit, add_policy, settings
+from agentgate.escape import printable
+from agentgate.settings import Settings
+
+__all__ = ["add"]
+
+_STATUS = {Decision.ALLOW: exits.ALLOW, Decision.DENY: exits.DENY, Decision.ASK: exits.ASK}
+_SHOWN = 2000  # characters of a target
+_EXAMPLE = """\
+example:
+  agentgate check exec npm install chalk
+  agentgate check fs_write /etc/passwd
+  agentgate check net_egress evil.example:443
+
+Options stand before ACTION; everything behind it is the target. A path is made absolute and its links
+are followed; a command is looked up on PATH as the gate would.
+
+exit status: 0 allow, 1 deny, 2 ask (or, with nothing on standard output, a mistake in the command line
+or the policy)
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="say what the rules decide on an action",
+        description="Say what the rules decide on an action, and why. Nothing is done.",
+        usage="agentgate check [--json] [--policy FILE] [--audit FILE] ACTION TARGET...",
+        epilog=_EXAMPLE,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_policy(parser)
+    add_audit(parser)
+    parser.add_argument(
+        "action", metavar="ACTION", choices=[kind.value for kind in Kind], help=", ".join(Kind)
+    )
+    parser.add_argument(
+        "target", metavar="TARGET", nargs=argparse.REMAINDER, help="command, path or host:port"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from agentgate.gate.build import decider
+    from agentgate.policy.store import find_policy
+
+    chosen = settings(args)
+    words = args.target[1:] if args.target[:1] == ["--"] else args.target
+    if not words or not any(words):
+        raise UsageError(f"check {args.action}: no target (see agentgate check --help)")
+    file = find_policy(chosen.policy, chosen.env, chosen.project)
+    policy = file.load()
+    action = _action(Kind(args.action), words, chosen)
+    ruling = decider(chosen, policy, file.path).rule(action)
+    if args.json:
+        print(json.dumps(_data(action, ruling, file.label)))
+    else:
+        print(f"action    {action.kind}")
+        print(f"target    {printable(action.target, _SHOWN)}")
+        print(f"intent    {printable(action.intent, _SHOWN)}")
+        print(f"decision  {ruling.decision} ({printable(_why(ruling, file.label), _SHOWN)})")
+    return _STATUS[ruling.decision]
+
+
+def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:
+    """The action that the gate would see. Raises UsageError for a target that is none."""
+    from dataclasses import replace
+
+    from agentgate.intent.words import for_action
+
+    cwd = str(chosen.project)
+    if kind is Kind.EXEC:
+        argv = _argv(words)
+        target = _command(argv, chosen)
+        action = Action(kind, target, argv, cwd, syscall="execve")
+    elif len(words) > 1:
+        raise UsageError(f"check {kind}: one target at a time, not {len(words)}")
+    elif kind is Kind.NET_EGRESS:
+        action = Action(kind, _address(words[0]), cwd=cwd, syscall="connect")
+    else:
+        # Guards and rules are about the object, so links are followed as open(2) would.
+        target = os.path.realpath(os.path.join(cwd, words[0]))
+        action = Action(kind, target, cwd=cwd, syscall="openat")
+    return replace(action, intent=for_action(action))
+
+
+def _argv(words: list[str]) -> tuple[str, ...]:
+    if len(words) > 1:
+        return tuple(words)
+    try:  # the whole command in quotes
+        return tuple(shlex.split(words[0])) or (words[0],)
+    except ValueError:
+        return (words[0],)
+
+
+def _command(argv: tuple[str, ...], chosen: Settings) -> str:
+    from agentgate.gate.build import places
+
+    found = shutil.which(argv[0], path=chosen.env.get("PATH"))
+    if found is None and os.sep not in argv[0]:
+        return " ".join(argv)  # a program that is not installed, yet
+    return places(chosen).target(os.path.join(chosen.project, found or argv[0]), argv)
+
+
+def _address(text: str) -> str:
+    if text.startswith(("unix:", "udp://", "listen://")):
+        return text
+    from agentgate.intercept.proxy.target import BadTarget, parse_authority
+
+    try:
+        return str(parse_authority(text))
+    except BadTarget as error:
+        raise UsageError(f"check net_egress: {error} (write host:port)") from None
+
+
+def _why(ruling: Ruling, label: str) -> str:
+    if ruling.source is Source.DEFAULT:
+        return f"no rule matches; the default of {label}"
+    if ruling.source in (Source.RULE, Source.SCOPE):
+        return f"{label}, {ruling.why}"
+    return ruling.why
+
+
+def _data(action: Action, ruling: Ruling, label: str) -> dict[str, Any]:
+    return {
+        "action": action.kind.value,
+        "target": action.target,
+        "intent": action.intent,
+        "decision": ruling.decision.value,
+        "source": ruling.source.value,
+        "rule": ruling.rule,
+        "line": ruling.line,
+        "guard": ruling.guard,
+        "reason": ruling.reason,
+        "policy": label,
+    }

@@ -1,0 +1,50 @@
+"""Every exit status of ``agentgate``, in one place.
+
+``run`` and ``tui`` end with the agent's own status once it runs (128 + N when signal N ended it); what is
+below is said of themselves. ``check`` says its decision: only 0 means that the action would go ahead.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ALLOW",
+    "ASK",
+    "CANNOT_RUN",
+    "DENY",
+    "GATE_LOST",
+    "NOT_FOUND",
+    "OK",
+    "SIGNALLED",
+    "UNAVAILABLE",
+    "USAGE",
+    "of",
+]
+
+OK = 0
+ALLOW = 0  # check: allowed
+DENY = 1  # check: denied
+ASK = 2  # check: you would be asked. Nothing on standard output means 2 of the other sort:
+USAGE = 2  # bad command line, policy or file: one line on standard error
+UNAVAILABLE = 69  # the chosen gate cannot run here (EX_UNAVAILABLE, sysexits.h)
+GATE_LOST = 70  # the gate broke down while the agent ran; the agent was ended (EX_SOFTWARE)
+CANNOT_RUN = 126  # the agent's command is there but is no program (as a shell says it)
+NOT_FOUND = 127  # there is no such command
+SIGNALLED = 128  # + N: signal N ended agentgate itself
+
+
+def of(error: BaseException) -> tuple[int, str] | None:
+    """The exit status and the line for an error that a person can mend; None for a mistake of ours."""
+    # Imported here: a command that succeeds does not pay for it.
+    from agentgate.intercept.backend import GateUnavailable
+    from agentgate.policy.errors import PolicyError
+
+    if isinstance(error, GateUnavailable):
+        return UNAVAILABLE, str(error)
+    if isinstance(error, PolicyError):
+        return USAGE, str(error)
+    if isinstance(error, OSError):
+        if error.strerror is None:
+            return USAGE, str(error)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return USAGE, f"{where}{error.strerror}"
+    return None

@@ -1,0 +1,114 @@
+"""The parser all commands share, and the options of more than one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from agentgate.cli import exits
+from agentgate.escape import printable
+from agentgate.settings import GateChoice, Settings, agent_name, default_audit
+
+__all__ = [
+    "Parser",
+    "UsageError",
+    "add_audit",
+    "add_policy",
+    "add_session",
+    "here",
+    "session_settings",
+    "settings",
+]
+
+
+class UsageError(Exception):
+    """The command line is wrong; ``str()`` is the one line to say, ``status`` the exit status."""
+
+    def __init__(self, message: str, status: int = exits.USAGE) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for a mistake, not the whole usage; no guessing of shortened options."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        print(f"agentgate: {printable(message, 400)} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(exits.USAGE)
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy",
+        metavar="FILE",
+        help="the rules (default: $AGENTGATE_POLICY, else ./policy.yaml, else the built-in ones)",
+    )
+
+
+def add_audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--audit",
+        metavar="FILE",
+        help="the record (default: $AGENTGATE_AUDIT, else .agentgate/audit.jsonl)",
+    )
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that runs an agent."""
+    add_policy(parser)
+    add_audit(parser)
+    parser.add_argument("--agent", metavar="NAME", help="the agent's name (default: its command's)")
+    parser.add_argument(
+        "--gate",
+        choices=[choice.value for choice in GateChoice],
+        default=GateChoice.AUTO.value,
+        help="kernel: nothing escapes it (Linux); shim: only what goes through PATH and the proxy; "
+        "auto: kernel, or none at all (default)",
+    )
+    parser.add_argument("--no-net", action="store_true", help="deny every connection")
+    parser.add_argument(
+        "--always",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help='offer "allow always", which writes a rule (default: yes)',
+    )
+
+
+def here() -> Path:
+    """The project: the directory we are in, resolved. Raises UsageError when it is gone."""
+    try:
+        return Path(os.getcwd()).resolve()
+    except FileNotFoundError:
+        raise UsageError("the current directory does not exist any more (cd to another)") from None
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """The settings of a command that only looks at the rules."""
+    project = here()
+    return Settings((), "", project, default_audit(args.audit, os.environ, project), policy=args.policy)
+
+
+def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Settings:
+    """The settings of a run of ``command``. Raises UsageError without one."""
+    if not command:
+        raise UsageError(f"no command (agentgate {args.name} -- COMMAND ...)")
+    project = here()
+    return Settings(
+        command=command,
+        agent=args.agent or agent_name(command),
+        project=project,
+        audit=default_audit(args.audit, os.environ, project),
+        policy=args.policy,
+        gate=GateChoice(args.gate),
+        enforce=getattr(args, "enforce", False),
+        network=not args.no_net,
+        always=args.always,
+    )

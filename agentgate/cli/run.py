@@ -1,0 +1,154 @@
+"""``agentgate run``: an agent behind the gate, in your own terminal or your own pipes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from agentgate.cli import exits
+from agentgate.cli.options import UsageError, add_session, session_settings
+from agentgate.escape import printable
+from agentgate.settings import GateChoice, Settings
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from agentgate.cli.direct import Direct
+    from agentgate.cli.questions import Questions
+    from agentgate.cli.relay import Relay
+    from agentgate.session import Session
+
+__all__ = ["add", "program"]
+
+_EXAMPLE = """\
+example:
+  agentgate run -- claude
+  agentgate run --enforce -- npm ci      in CI: what would be asked is denied
+
+A question appears in your terminal: a allows once, d denies, A shows the rule that would allow it always.
+Exits with the agent's status; 69 when the chosen gate cannot run here, 127 when there is no such command.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run an agent in this terminal",
+        description="Run an agent in this terminal; what the rules ask about is asked here.",
+        usage="agentgate run [options] -- COMMAND ...",
+        epilog=_EXAMPLE,
+    )
+    parser.add_argument("--enforce", action="store_true", help="never ask: what would be asked is denied")
+    add_session(parser)
+    parser.set_defaults(run=_run)
+
+
+def program(settings: Settings) -> None:
+    """Raise UsageError, with a shell's status, when there is no such command to run."""
+    name = settings.command[0]
+    if shutil.which(name, path=settings.env.get("PATH")):
+        return
+    if os.path.isdir(name) or (os.sep in name and os.path.exists(name)):
+        raise UsageError(f"{printable(name, 200)}: not a program that can be run", exits.CANNOT_RUN)
+    raise UsageError(f"{printable(name, 200)}: command not found", exits.NOT_FOUND)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    settings = session_settings(args, args.command)
+    program(settings)
+    return asyncio.run(_session(settings))
+
+
+async def _session(settings: Settings) -> int:
+    import asyncio
+
+    from agentgate.cli.direct import Direct
+    from agentgate.cli.questions import Questions
+    from agentgate.cli.relay import Relay
+    from agentgate.session import Session
+
+    session = Session(settings)
+    stopped = _stop_signals()
+    front = Relay() if all(os.isatty(fd) for fd in (0, 1, 2)) else Direct()
+    questions = Questions(session, front)
+    front.typed, front.resized = questions.typed, questions.redraw
+    if os.isatty(2):
+        _say_how(session)
+    # Questions can come before start returns: the agent's own command may be one.
+    follower = asyncio.create_task(questions.follow(session.hub.subscribe()))
+    try:
+        front.start()
+        return await _until_the_end(session, front, questions, stopped)
+    finally:
+        try:
+            await session.close()
+        finally:
+            follower.cancel()
+            await asyncio.wait({follower})
+            await front.finish()
+            if session.audit.failed:
+                print(f"agentgate: the record is incomplete: {session.audit.failed}", file=sys.stderr)
+
+
+async def _until_the_end(
+    session: Session,
+    front: Relay | Direct,
+    questions: Questions,
+    stopped: asyncio.Future[int],
+) -> int:
+    """The agent's exit status, or ours when a signal, a lost terminal or a lost gate came first."""
+    import asyncio
+    import signal
+
+    ends: set[asyncio.Future[Any]] = {stopped, front.hangup, questions.lost}
+    running = asyncio.create_task(_agent(session, front))
+    try:
+        await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+    finally:
+        running.cancel()
+    if questions.lost.done():
+        front.say(f"the gate was lost, the agent was ended: {questions.lost.result()}")
+        return exits.GATE_LOST
+    return exits.SIGNALLED + (stopped.result() if stopped.done() else signal.SIGHUP)
+
+
+async def _agent(session: Session, front: Relay | Direct) -> int:
+    await session.start(front.stdio, controlling=front.controlling)
+    front.started()
+    return await session.wait()
+
+
+def _stop_signals() -> asyncio.Future[int]:
+    """Set with the signal that asks us to end. The agent has its own terminal, or gets them as we do."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[int] = loop.create_future()
+
+    def stop(signum: int) -> None:
+        if not stopped.done():
+            stopped.set_result(signum)
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signum, stop, signum)
+    return stopped
+
+
+def _say_how(session: Session) -> None:
+    """One line before the agent begins: what holds, by which rules, and what a question looks like."""
+    gate = "kernel gate"
+    if session.settings.gate is GateChoice.SHIM:
+        gate = "shim gate, which holds only what goes through PATH and the proxy"
+    rules = printable(session.policy_file.label, 200)
+    if session.policy_file.path is None:
+        rules = "built-in rules (agentgate init writes them to a file)"
+    asking = "what would be asked is denied" if session.settings.enforce else f"questions say {session.mark}"
+    print(f"agentgate: {gate}; {rules}; {asking}", file=sys.stderr)

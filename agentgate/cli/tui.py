@@ -1,0 +1,46 @@
+"""``agentgate tui``: the control room. Textual is imported here and nowhere else on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from agentgate.cli.options import UsageError, add_session, session_settings
+
+__all__ = ["add"]
+
+_EXAMPLE = """\
+example:
+  agentgate tui -- claude --autonomous
+  agentgate tui --demo
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "tui",
+        help="run an agent in the control room",
+        description="Run an agent in the control room: its terminal, and beside it every action that waits "
+        "for you. Exits with the agent's status.",
+        usage="agentgate tui [options] -- COMMAND ...",
+        epilog=_EXAMPLE,
+    )
+    parser.add_argument("--demo", action="store_true", help="show it on a built-in agent that does no harm")
+    add_session(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.demo and args.command:
+        raise UsageError("--demo brings its own agent: leave out the command")
+    chosen = None if args.demo else session_settings(args, args.command)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("tui needs a terminal (agentgate run -- COMMAND works without one)")
+    if chosen is None:
+        from agentgate.demo import main as demo
+
+        return demo(args)
+    from agentgate.tui.app import run
+
+    return run(chosen)
