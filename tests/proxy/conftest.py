@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from proxy_tools import Gate
@@ -36,10 +35,3 @@ def _open_files() -> dict[str, str]:
         if name.startswith(("socket:", "pipe:")):
             found[fd] = name
     return found
-
-
-@pytest.fixture
-async def no_task_left() -> AsyncIterator[None]:
-    yield
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    assert not [task for task in tasks if "proxy" in task.get_name()]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
 from agentgate.intercept.proxy import Proxy
@@ -15,6 +14,9 @@ ALLOW = Answer(Verdict.ALLOW, Source.RULE, Ruling(Decision.ALLOW, Source.RULE, 1
 DENY = Answer(
     Verdict.DENY, Source.RULE, Ruling(Decision.DENY, Source.RULE, 4, 20, "nothing leaves for evil.example")
 )
+
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 
 SECONDS = 10.0  # a bound for every single wait in these tests
 
@@ -46,9 +48,6 @@ class Gate:
         return [action.target for action in self.asked]
 
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
 @dataclass
 class Upstream:
     """A server on loopback. ``accepted`` counts connections; ``received`` what each one sent, if kept."""
@@ -63,7 +62,9 @@ class Upstream:
 
 
 @asynccontextmanager
-async def serving(handler: Callable[[Upstream, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Any:
+async def serving(
+    handler: Callable[[Upstream, Reader, Writer], Awaitable[None]],
+) -> AsyncIterator[Upstream]:
     """A loopback server whose connections are all closed at the end."""
     upstream = Upstream()
     tasks: set[asyncio.Task[None]] = set()
@@ -168,7 +169,7 @@ async def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None
             await asyncio.sleep(0.005)
 
 
-async def echo(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def echo(upstream: Upstream, reader: Reader, writer: Writer) -> None:
     """Send back what comes, then end."""
     while data := await reader.read(65536):
         writer.write(data)
@@ -176,7 +177,7 @@ async def echo(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio
     writer.write_eof()
 
 
-async def hello(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def hello(upstream: Upstream, reader: Reader, writer: Writer) -> None:
     """An HTTP server: keeps each request (head and Content-Length body), says hello, keeps alive."""
     while True:
         head = await reader.readuntil(b"\r\n\r\n")

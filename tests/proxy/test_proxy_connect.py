@@ -9,7 +9,20 @@ import socket
 import struct
 
 import pytest
-from proxy_tools import SECONDS, Client, Gate, Upstream, ask, client, echo, proxying, serving, until
+from proxy_tools import (
+    SECONDS,
+    Client,
+    Gate,
+    Reader,
+    Upstream,
+    Writer,
+    ask,
+    client,
+    echo,
+    proxying,
+    serving,
+    until,
+)
 
 from agentgate.actions import Kind, Process
 from agentgate.intercept.proxy import Limits, Proxy
@@ -55,7 +68,9 @@ async def test_denied_answer_survives_bytes_sent_early(gate: Gate) -> None:
     gate.deny.add("evil.example:443")
     async with proxying(Proxy(gate.decide)) as port:
         for _ in range(20):
-            answer = await ask(port, b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n" + b"\x16\x03" * 40000)
+            answer = await ask(
+                port, b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n" + b"\x16\x03" * 40000
+            )
             assert answer.startswith(b"HTTP/1.1 403 ")
 
 
@@ -78,7 +93,7 @@ async def test_bytes_after_the_header_go_first(gate: Gate) -> None:
 
 
 async def test_server_that_speaks_first(gate: Gate) -> None:
-    async def greet(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def greet(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         writer.write(b"220 ready\r\n")
         await echo(upstream, reader, writer)
 
@@ -88,7 +103,7 @@ async def test_server_that_speaks_first(gate: Gate) -> None:
 
 
 async def test_end_of_client_reaches_server_and_answer_still_comes(gate: Gate) -> None:
-    async def sum_up(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def sum_up(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         data = await reader.read(-1)  # to the end
         writer.write(hashlib.sha256(data).hexdigest().encode())
 
@@ -103,7 +118,7 @@ async def test_end_of_client_reaches_server_and_answer_still_comes(gate: Gate) -
 async def test_end_of_server_reaches_client_and_client_may_still_send(gate: Gate) -> None:
     done = asyncio.Event()
 
-    async def end_first(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def end_first(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         writer.write(b"bye")
         writer.write_eof()
         upstream.received.append(await reader.read(-1))
@@ -121,7 +136,7 @@ async def test_end_of_server_reaches_client_and_client_may_still_send(gate: Gate
 async def test_reset_of_server_is_a_reset_for_the_client(gate: Gate) -> None:
     """A stream cut short must not look like a stream that ended."""
 
-    async def reset(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def reset(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readexactly(4)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -137,7 +152,7 @@ async def test_slow_receiver_gets_everything(gate: Gate) -> None:
     """More than all buffers hold: the pump must stop reading, and go on when there is room."""
     data = os.urandom(1024) * 32 * 1024
 
-    async def flood(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def flood(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         writer.write(data)
         await writer.drain()
 
@@ -185,19 +200,23 @@ async def test_close_cuts_open_tunnels(gate: Gate) -> None:
 
 
 async def test_half_closed_and_silent_is_cut_in_the_end(gate: Gate) -> None:
-    async def mute(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def mute(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await asyncio.sleep(SECONDS * 2)
 
     limits = Limits(half_closed=0.3)
-    async with serving(mute) as server, proxying(Proxy(gate.decide, limits=limits)) as port:
-        async with client(port) as idle, client(port) as half:
-            await opened(idle, server.target)
-            await opened(half, server.target)
-            half.writer.write_eof()
-            with pytest.raises(ConnectionResetError):
-                await half.rest()
-            with pytest.raises(TimeoutError):  # both sides open: no end to its life
-                await asyncio.wait_for(idle.reader.read(1), 0.7)
+    async with (
+        serving(mute) as server,
+        proxying(Proxy(gate.decide, limits=limits)) as port,
+        client(port) as idle,
+        client(port) as half,
+    ):
+        await opened(idle, server.target)
+        await opened(half, server.target)
+        half.writer.write_eof()
+        with pytest.raises(ConnectionResetError):
+            await half.rest()
+        with pytest.raises(TimeoutError):  # both sides open: no end to its life
+            await asyncio.wait_for(idle.reader.read(1), 0.7)
 
 
 async def test_a_stranger_is_neither_asked_about_nor_connected(gate: Gate) -> None:
@@ -206,7 +225,11 @@ async def test_a_stranger_is_neither_asked_about_nor_connected(gate: Gate) -> No
     async def nobody(peer: tuple[str, int]) -> None:
         seen.append(peer)
 
-    async with serving(echo) as server, proxying(Proxy(gate.decide, nobody)) as port, client(port) as connection:
+    async with (
+        serving(echo) as server,
+        proxying(Proxy(gate.decide, nobody)) as port,
+        client(port) as connection,
+    ):
         await connection.send(f"CONNECT {server.target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         head, body = await connection.response()
         assert head.startswith(b"HTTP/1.1 403 ")
@@ -221,7 +244,11 @@ async def test_the_client_s_process_is_in_the_question(gate: Gate) -> None:
     async def known(peer: tuple[str, int]) -> tuple[Process, ...]:
         return chain
 
-    async with serving(echo) as server, proxying(Proxy(gate.decide, known)) as port, client(port) as connection:
+    async with (
+        serving(echo) as server,
+        proxying(Proxy(gate.decide, known)) as port,
+        client(port) as connection,
+    ):
         await opened(connection, server.target)
         assert gate.asked[0].chain == chain
         assert gate.asked[0].argv == ("curl", "x")
@@ -281,7 +308,7 @@ async def test_target_is_decided_in_one_spelling(gate: Gate) -> None:
 async def test_an_idle_tunnel_ends_when_the_client_does(gate: Gate) -> None:
     ended = asyncio.Event()
 
-    async def watch(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def watch(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.read(-1)
         ended.set()
 

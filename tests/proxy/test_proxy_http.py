@@ -7,7 +7,20 @@ import hashlib
 import os
 
 import pytest
-from proxy_tools import ALLOW, SECONDS, Client, Gate, Upstream, ask, client, hello, proxying, serving
+from proxy_tools import (
+    ALLOW,
+    SECONDS,
+    Client,
+    Gate,
+    Reader,
+    Upstream,
+    Writer,
+    ask,
+    client,
+    hello,
+    proxying,
+    serving,
+)
 
 from agentgate.actions import Action, Answer
 from agentgate.intercept.proxy import Proxy
@@ -65,7 +78,9 @@ async def test_pipelined_denied_request_behind_an_allowed_one(gate: Gate) -> Non
     async with serving(hello) as server, serving(hello) as other, proxying(Proxy(gate.decide)) as port:
         gate.deny.add(other.target)
         async with client(port) as connection:
-            await connection.send(get(server.target) + get(other.target, "/x", method="HEAD") + get(server.target))
+            await connection.send(
+                get(server.target) + get(other.target, "/x", method="HEAD") + get(server.target)
+            )
             assert (await connection.response())[0].startswith(b"HTTP/1.1 200 ")
             assert (await connection.head()).startswith(b"HTTP/1.1 403 ")  # to HEAD: no body
             assert (await connection.response())[0].startswith(b"HTTP/1.1 200 ")
@@ -90,7 +105,7 @@ async def test_denied_with_a_body_of_its_own(gate: Gate) -> None:
         assert server.accepted == 1
 
 
-async def _hash_body(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _hash_body(upstream: Upstream, reader: Reader, writer: Writer) -> None:
     """Read a body in whatever framing it comes; answer its hash, chunked."""
     head = await reader.readuntil(b"\r\n\r\n")
     upstream.received.append(head)
@@ -124,7 +139,11 @@ async def _dechunked(connection: Client) -> bytes:
 async def test_bodies_both_ways(gate: Gate, chunked: bool) -> None:
     data = os.urandom(1_500_000)
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(data)}"
-    async with serving(_hash_body) as server, proxying(Proxy(gate.decide)) as port, client(port) as connection:
+    async with (
+        serving(_hash_body) as server,
+        proxying(Proxy(gate.decide)) as port,
+        client(port) as connection,
+    ):
         for _ in range(2):  # the connection stays usable
             await connection.send(get(server.target, "/", framing, method="PUT"))
             if chunked:
@@ -144,7 +163,7 @@ async def test_response_comes_as_it_is_made(gate: Gate) -> None:
     """Nothing waits for the end of a body: server-sent events reach the client one by one."""
     step = asyncio.Event()
 
-    async def events(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def events(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nfirst")
         await step.wait()
@@ -171,7 +190,7 @@ async def test_http_1_0_client_gets_an_unchunked_body_and_the_end(gate: Gate) ->
 
 
 async def test_client_that_waits_for_continue(gate: Gate) -> None:
-    async def careful(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def careful(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         assert head_of(head)["expect"] == "100-continue"
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -190,20 +209,22 @@ async def test_client_that_waits_for_continue(gate: Gate) -> None:
 
 
 async def test_server_that_answers_before_the_body(gate: Gate) -> None:
-    async def refuse(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def refuse(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno\n")
         await writer.drain()
 
     async with serving(refuse) as server, proxying(Proxy(gate.decide)) as port, client(port) as connection:
-        await connection.send(get(server.target, "/", "Content-Length: 100000000", method="POST") + b"x" * 100_000)
+        await connection.send(
+            get(server.target, "/", "Content-Length: 100000000", method="POST") + b"x" * 100_000
+        )
         head, body = await connection.response()
         assert head.startswith(b"HTTP/1.1 413 ")
         assert body == b"no\n"
 
 
 async def test_websocket(gate: Gate) -> None:
-    async def upgrade(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def upgrade(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         upstream.received.append(head)
         writer.write(
@@ -237,7 +258,7 @@ async def test_websocket_refused_by_the_server_leaves_http(gate: Gate) -> None:
 
 
 async def test_head_keeps_its_length_and_has_no_body(gate: Gate) -> None:
-    async def sized(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def sized(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n")
 
@@ -255,7 +276,7 @@ async def test_head_keeps_its_length_and_has_no_body(gate: Gate) -> None:
     ],
 )
 async def test_a_response_cut_short_is_not_made_to_look_whole(gate: Gate, answer: bytes) -> None:
-    async def cut(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def cut(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
@@ -269,7 +290,7 @@ async def test_a_response_cut_short_is_not_made_to_look_whole(gate: Gate, answer
 
 @pytest.mark.parametrize("answer", [b"", b"not http\r\n\r\n", b"HTTP/1.1 101 Surprise\r\n\r\n"])
 async def test_no_response_is_a_502(gate: Gate, answer: bytes) -> None:
-    async def odd(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def odd(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await writer.drain()
@@ -314,7 +335,8 @@ REFUSED = {
         b"POST http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nContent-Length: -3\r\n\r\nabc"
     ),
     "gzip coding": (
-        b"POST http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        b"POST http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n"
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n"
     ),
     "coding twice": (
         b"POST http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n"
@@ -347,7 +369,7 @@ async def test_other_versions_are_refused(gate: Gate) -> None:
 async def test_a_bad_chunk_ends_the_request_at_the_server(gate: Gate) -> None:
     ended = asyncio.Event()
 
-    async def watch(upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def watch(upstream: Upstream, reader: Reader, writer: Writer) -> None:
         upstream.received.append(await reader.read(-1))
         ended.set()
 
