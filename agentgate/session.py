@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Coroutine
 
 from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
 from agentgate.audit.write import AuditWriter
@@ -99,15 +100,18 @@ class Session:
             from agentgate.intercept.shim.backend import ShimBackend
 
             return ShimBackend(self.gate, agent=self.settings.agent)
-        from agentgate.intercept.kernel.backend import KernelBackend, why_unavailable
+        from agentgate.intercept.kernel.backend import KernelBackend, missing
 
-        missing = why_unavailable()
-        if missing:
+        lacking = missing()
+        if lacking:
             raise GateUnavailable(
-                f"the kernel gate cannot run here: {missing}. --gate shim runs the portable gate, "
+                f"the kernel gate cannot run here: {lacking}. --gate shim runs the portable gate, "
                 "which holds only what goes through PATH and the proxy"
             )
-        return KernelBackend(self.gate, self.settings, self.policy, self.own_paths())
+        return KernelBackend(
+            self.gate, self.policy, self.context(), self.own_paths(),
+            enforce=self.settings.enforce, network=self.settings.network,
+        )  # fmt: skip
 
     async def _decide_connection(self, action: Action) -> Answer:
         if not self.settings.network:
@@ -164,7 +168,7 @@ class Session:
         """
         refusal = self.may_always(ask)
         if refusal:
-            raise PolicyError(self.policy_file.label, None, None, refusal)
+            raise PolicyError(refusal, self.policy_file.label)
         policy = self.policy_file.add(draft, ask.ruling.rule)
         self.use(policy)
         self.gate.answer(ask.number, Verdict.ALLOW)
@@ -180,7 +184,7 @@ class Session:
                 self.hub.post(PolicyChanged(self.policy_file.label, str(error)))
                 self.hub.post(Notice(f"policy not loaded, the old one stays in force: {error}", urgent=True))
 
-    def _spawn(self, coroutine: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""The floor: a Landlock domain (landlock(7)) that can change no file, reach no TCP port, signal nobody outside.
+"""The floor: a Landlock domain (landlock(7)) that changes no file, reaches no port, signals nobody outside.
 
 Everything the agent is allowed to do is done by the warden, which stands outside the domain. So a call
 that the filter lets go by mistake, or one whose arguments were swapped after a check, finds no right to

@@ -1,0 +1,125 @@
+"""The warden process: told over its link what to run, it launches the agent and serves it to the end.
+
+Started by ``backend.py`` with the link's descriptor as its one argument. Exit status 0 after an agent ran,
+1 when it could not be started (the reason went over the link).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from agentgate.intercept.kernel import filter, landlock, libc
+from agentgate.intercept.kernel.abi import Abi, native
+from agentgate.intercept.kernel.launch import Plan, Started, launch
+from agentgate.intercept.kernel.link import Unpacker, pack
+from agentgate.intercept.kernel.notify import Listener
+from agentgate.intercept.kernel.probe import wait_killable
+from agentgate.intercept.kernel.warden import Rules, Warden, end_tree
+from agentgate.policy.match import Context
+from agentgate.policy.model import Policy
+
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NAME = 36, 15
+
+
+def _order(link: socket.socket) -> dict[str, Any] | None:
+    """The first message: what to run. None when the app is gone before it said so."""
+    unpacker = Unpacker()
+    while data := link.recv(1 << 16):
+        for message in unpacker.feed(data):
+            return message
+    return None
+
+
+def _launch(order: dict[str, Any], abi: Abi) -> Started:
+    landlock_abi = landlock.abi_version()
+    return launch(
+        Plan(
+            order["command"],
+            order["cwd"],
+            order["env"],
+            tuple(order["stdio"]),
+            order["controlling"],
+            filter.build(abi, hold_signals=landlock_abi < 6),
+            landlock_abi,
+            wait_killable(),
+        )
+    )
+
+
+def _trouble(started: Started) -> str:
+    """Why the agent's program could not be run; empty when it runs (the pipe closed on execve)."""
+    os.set_blocking(started.trouble, False)
+    try:
+        return os.read(started.trouble, 4096).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""
+
+
+def _status(pid: int) -> int:
+    _, raw = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(raw)
+    return 128 - code if code < 0 else code
+
+
+def main(link: socket.socket) -> int:
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)  # the terminal's keys are for the agent
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    order = _order(link)
+    if order is None:
+        return 1
+    abi = native()
+    assert abi is not None
+    try:
+        started = _launch(order, abi)
+    except OSError as error:
+        link.sendall(pack({"type": "failed", "errno": error.errno or 0, "text": str(error.strerror)}))
+        return 1
+    os.chdir("/")
+    context = Context(order["project"], order["home"], order["env"])
+    rules = Rules(context, tuple(order["own"]), order["enforce"], order["network"])
+    warden = Warden(
+        abi, Listener(started.listener, sync_wake_up=True), link, rules,
+        Policy.from_wire(order["policy"]),
+        root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]),
+    )  # fmt: skip
+    for descriptor in set(order["stdio"]):
+        if descriptor > 2:
+            os.close(descriptor)
+    rootfd = libc.pidfd_open(started.pid)
+    started.go.send(b"g")
+    warden.journal.send({"type": "started", "pid": started.pid})
+    try:
+        warden.run(rootfd)
+    finally:
+        status = _end(started.pid, warden)
+    text = _trouble(started)
+    if text:
+        code, _, words = text.partition(":")
+        with contextlib.suppress(OSError):
+            warden.journal.send({"type": "failed", "errno": int(code or errno.EIO), "text": words})
+    warden.journal.send({"type": "ended", "status": status})
+    warden.journal.finish(5.0)
+    return 0
+
+
+def _end(root: int, warden: Warden) -> int:
+    """The tree's end. Whatever was pending is refused: nobody serves the listener any more."""
+    ended = os.waitid(os.P_PID, root, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        with contextlib.suppress(OSError):
+            os.kill(root, signal.SIGKILL)
+    status = _status(root)
+    warden.close()
+    end_tree()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))

@@ -1,0 +1,304 @@
+"""The app's end of the kernel gate: starts the warden, turns its messages into questions and records."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from agentgate.actions import Action, Answer, Kind, Process, Ruling, Source, Verdict
+from agentgate.audit.record import Record
+from agentgate.escape import printable
+from agentgate.gate.events import Decided, GateLost, Notice
+from agentgate.gate.gate import Gate
+from agentgate.intent.words import for_action
+from agentgate.intercept.backend import GateUnavailable, Launch
+from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.link import LinkError, Unpacker, pack
+from agentgate.intercept.kernel.probe import missing
+from agentgate.intercept.kernel.procs import descendants
+from agentgate.policy.match import Context
+from agentgate.policy.model import Policy
+
+__all__ = ["KernelBackend", "missing"]
+
+# The warden must run exactly the modules that the app runs: the same search path, no site hooks, nothing
+# from the working directory or the environment.
+_BOOT = (
+    "import json,sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from agentgate.intercept.kernel.__main__ import main; import socket; "
+    "sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))"
+)
+_PR_SET_CHILD_SUBREAPER = 36
+_LATE = 0.2  # seconds that the proxy waits for the warden's word on whose connection it has
+
+
+class KernelBackend:
+    """One agent behind the kernel gate. ``attribute`` tells the proxy whose a connection is."""
+
+    kind = "kernel"
+
+    def __init__(
+        self,
+        gate: Gate,
+        policy: Policy,
+        context: Context,
+        own: Iterable[str],
+        *,
+        enforce: bool,
+        network: bool,
+    ) -> None:
+        self._gate = gate
+        self._policy = policy
+        self._context = context
+        self._own = list(own)
+        self._enforce = enforce
+        self._network = network
+        self.proxy_port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._link: socket.socket | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._questions: dict[int, asyncio.Task[None]] = {}
+        self._ports: dict[int, asyncio.Future[tuple[Process, ...]]] = {}
+        self._started: asyncio.Future[int] | None = None
+        self._ended: asyncio.Future[int] | None = None
+        self._stopping = False
+
+    # -- life
+
+    async def start(self, launch: Launch) -> int:
+        loop = asyncio.get_running_loop()
+        self._started, self._ended = loop.create_future(), loop.create_future()
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # should the warden die, its tree comes to us
+        ours, theirs = socket.socketpair()
+        path = [entry for entry in sys.path if os.path.isabs(entry)]
+        # the warden's own 0, 1 and 2 are others, so the agent's must have other numbers on the way
+        stdio = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in launch.stdio]
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), json.dumps(path),
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(theirs.fileno(), *stdio), start_new_session=launch.controlling, cwd="/",
+                env={"LANG": "C.UTF-8"},
+            )  # fmt: skip
+        finally:
+            theirs.close()
+            for descriptor in stdio:
+                os.close(descriptor)
+        ours.setblocking(False)
+        self._link = ours
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._send(
+            {
+                "command": list(launch.command), "cwd": launch.cwd, "env": dict(launch.env),
+                "stdio": stdio, "controlling": launch.controlling,
+                "project": self._context.project, "home": self._context.home, "own": self._own,
+                "enforce": self._enforce, "network": self._network, "proxy_port": self.proxy_port,
+                "policy": self._policy.to_wire(),
+            }
+        )  # fmt: skip
+        self._reading = asyncio.create_task(self._read(reader))
+        return await asyncio.shield(self._started)
+
+    async def wait(self) -> int:
+        assert self._ended is not None
+        return await asyncio.shield(self._ended)
+
+    async def stop(self) -> None:
+        """End the tree through the warden; where the warden is gone or does not obey, directly."""
+        self._stopping = True
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            self._send({"type": "stop"})
+            try:
+                await asyncio.wait_for(self._process.wait(), 8)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        await _end_orphans()
+        if self._reading:
+            await asyncio.wait([self._reading], timeout=2)
+            self._reading.cancel()
+        if self._writer:
+            self._writer.close()
+
+    def use(self, policy: Policy) -> None:
+        self._policy = policy
+        self._send({"type": "policy", "policy": policy.to_wire()})
+
+    async def attribute(self, client: tuple[str, int]) -> tuple[Process, ...] | None:
+        """The process chain behind a connection to the proxy; None when it is nobody's of this session."""
+        future = self._port(client[1])
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), _LATE)
+        except TimeoutError:
+            return None
+        finally:
+            self._ports.pop(client[1], None)
+
+    def _port(self, port: int) -> asyncio.Future[tuple[Process, ...]]:
+        if port not in self._ports:
+            while len(self._ports) > 4096:
+                self._ports.pop(next(iter(self._ports)))
+            self._ports[port] = asyncio.get_running_loop().create_future()
+        return self._ports[port]
+
+    # -- messages
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._writer and not self._writer.is_closing():
+            self._writer.write(pack(message))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        unpacker = Unpacker()
+        why = "the warden ended"
+        try:
+            while data := await reader.read(1 << 18):
+                for message in unpacker.feed(data):
+                    self._hear(message)
+        except (LinkError, OSError, KeyError, TypeError, ValueError) as error:
+            why = f"the warden's link broke: {error}"
+        await self._lost(why)
+
+    async def _lost(self, why: str) -> None:
+        """The link is at its end. In order after "ended"; else nothing more can be decided."""
+        assert self._process and self._started and self._ended
+        for task in list(self._questions.values()):
+            task.cancel()
+        if not self._process.stderr or self._stopping:
+            words = b""
+        else:
+            with contextlib.suppress(TimeoutError):
+                words = await asyncio.wait_for(self._process.stderr.read(), 2)
+        if self._ended.done():
+            return
+        last = printable(words.decode("utf-8", "replace").strip().rpartition("\n")[2], 200)
+        reason = f"{why} ({last})" if last else why
+        await _end_orphans()
+        if not self._started.done():
+            self._started.set_exception(GateUnavailable(f"the kernel gate could not start: {reason}"))
+        elif not self._stopping:
+            self._gate.close(f"the gate is gone: {why}")
+            self._gate.hub.post(GateLost(f"{reason}; nothing pending was done, the agent's tree was ended"))
+        self._ended.set_result(128 + signal.SIGKILL)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        assert self._started and self._ended
+        match message["type"]:
+            case "decided":
+                self._decided(message)
+            case "ask":
+                self._ask(message)
+            case "withdrawn":
+                task = self._questions.pop(message["number"], None)
+                if task:
+                    task.cancel()
+            case "connection":
+                future = self._port(message["port"])
+                if future.done():
+                    self._ports.pop(message["port"])
+                    future = self._port(message["port"])
+                future.set_result(tuple(map(Process.from_wire, message["chain"])))
+            case "started":
+                self._started.set_result(message["pid"])
+            case "failed":
+                self._failed(message)
+            case "ended":
+                if not self._ended.done():
+                    self._ended.set_result(message["status"])
+            case "fault":
+                text = (
+                    f"the gate refused a call that it could not understand: {printable(message['text'], 300)}"
+                )
+                self._gate.hub.post(Notice(text, urgent=True))
+
+    def _failed(self, message: dict[str, Any]) -> None:
+        assert self._started
+        error: Exception
+        if message["text"].startswith("run "):
+            error = OSError(message["errno"], message["text"])
+        else:
+            code = message["errno"]
+            why = "another seccomp listener is already here" if code == errno.EBUSY else message["text"]
+            error = GateUnavailable(f"the kernel gate could not start: {why}")
+        if not self._started.done():
+            self._started.set_exception(error)
+        else:
+            self._gate.hub.post(Notice(printable(str(error), 300), urgent=True))
+
+    def _decided(self, message: dict[str, Any]) -> None:
+        chains = [tuple(map(Process.from_wire, chain)) for chain in message["chains"]]
+        records = []
+        for time, kind, target, origin, syscall, cwd, argv, chain, ruling, verdict, source, note in message[
+            "rows"
+        ]:
+            rule = Ruling.from_wire(ruling)
+            action = _with_intent(
+                Action(Kind(kind), target, tuple(argv), cwd, chains[chain], syscall, origin)
+            )
+            answer = Answer(Verdict(verdict), Source(source), rule, note)
+            records.append(Record(time, action, rule, answer, 0, "kernel"))
+        self._gate.hub.post(Decided(tuple(records)))
+
+    def _ask(self, message: dict[str, Any]) -> None:
+        number = message["number"]
+        action = _with_intent(Action.from_wire(message["action"]))
+        task = asyncio.create_task(self._question(number, action, Ruling.from_wire(message["ruling"])))
+        self._questions[number] = task
+        task.add_done_callback(lambda _: self._questions.pop(number, None))
+
+    async def _question(self, number: int, action: Action, ruling: Ruling) -> None:
+        answer = await self._gate.ask(action, ruling, "kernel")
+        allow = answer.verdict is Verdict.ALLOW
+        self._send({"type": "answer", "number": number, "allow": allow, "why": answer.why})
+
+
+def _with_intent(action: Action) -> Action:
+    intent = for_action(action)
+    if not intent:
+        return action
+    return Action(
+        action.kind,
+        action.target,
+        action.argv,
+        action.cwd,
+        action.chain,
+        action.syscall,
+        action.origin,
+        intent,
+    )
+
+
+async def _end_orphans() -> None:
+    """End what the warden left: its children come to us, because we are a subreaper too."""
+    for _ in range(200):
+        left = [pid for pid in descendants(os.getpid()) if _filters(pid) > _filters(os.getpid())]
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            return
+        await asyncio.sleep(0.01)
+
+
+def _filters(pid: int) -> int:
+    """How many seccomp filters ``pid`` runs under: the agent's one more than this app's other children."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("Seccomp_filters:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0

@@ -1,0 +1,124 @@
+"""The thread that waits for its answer: its memory, its descriptors, its view of /proc."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+
+from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.procs import Proc
+
+__all__ = ["Caller"]
+
+_PATH_MAX = 4096
+_PAGE = 4096
+_ARG_MAX = 1 << 21  # what execve(2) takes in all, by default
+_OWN = ((b"/proc/self", b"/proc/%d"), (b"/proc/thread-self", b"/proc/%d"), (b"/dev/fd", b"/proc/%d/fd"))
+_STDIO = {b"/dev/stdin": 0, b"/dev/stdout": 1, b"/dev/stderr": 2}
+
+
+class Caller:
+    """Thread ``tid`` of process ``proc`` during one held call. Strings are read once and never again:
+    what was decided is what is done, whatever the caller writes into its memory meanwhile."""
+
+    __slots__ = ("proc", "tid")
+
+    def __init__(self, tid: int, proc: Proc) -> None:
+        self.tid = tid
+        self.proc = proc
+
+    def memory(self, address: int, size: int) -> bytes:
+        """Exactly ``size`` bytes. Raises OSError (EFAULT)."""
+        out = b""
+        while len(out) < size:
+            part = libc.read_memory(self.tid, address + len(out), size - len(out))
+            if not part:
+                raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+            out += part
+        return out
+
+    def string(self, address: int, limit: int = _PATH_MAX, too_long: int = errno.ENAMETOOLONG) -> bytes:
+        """The bytes up to NUL. Raises OSError: EFAULT, or ``too_long`` when ``limit`` bytes hold no NUL."""
+        out = b""
+        while len(out) < limit:
+            at = address + len(out)
+            part = libc.read_memory(self.tid, at, min(_PAGE - at % _PAGE, limit - len(out)))
+            end = part.find(b"\0")
+            if end >= 0:
+                return out + part[:end]
+            if not part:
+                raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+            out += part
+        raise OSError(too_long, os.strerror(too_long))
+
+    def strings(self, address: int) -> list[bytes]:
+        """A NULL-terminated array of strings, as execve(2) takes it. Raises OSError (EFAULT, E2BIG)."""
+        if not address:
+            return []
+        out: list[bytes] = []
+        total, base, block = 0, 0, b""
+        for pointer in self._pointers(address):
+            start = pointer - base
+            end = block.find(b"\0", start) if 0 <= start < len(block) else -1
+            if end < 0:  # argument strings mostly lie one behind the other: read a page's worth
+                base, start = pointer, 0
+                block = libc.read_memory(self.tid, pointer, _PAGE - pointer % _PAGE or _PAGE)
+                end = block.find(b"\0")
+            text = block[start:end] if end >= 0 else self.string(pointer, _ARG_MAX - total, errno.E2BIG)
+            total += len(text) + 9
+            if total > _ARG_MAX:
+                raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+            out.append(text)
+        return out
+
+    def _pointers(self, address: int) -> list[int]:
+        out: list[int] = []
+        while len(out) * 8 < _ARG_MAX:
+            at = address + 8 * len(out)
+            part = libc.read_memory(self.tid, at, _PAGE - at % _PAGE if at % 8 == 0 else 8)
+            for (pointer,) in struct.iter_unpack("=Q", part[: len(part) // 8 * 8]):
+                if not pointer:
+                    return out
+                out.append(pointer)
+            if len(part) < 8:
+                raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+
+    def path(self, directory: int, path: bytes) -> bytes:
+        """``path``, given with directory descriptor ``directory``, as the warden can open it.
+
+        Names that mean the caller itself (/proc/self, /dev/stdout...) are spelled out, because the kernel
+        would take them for the warden's. Raises OSError: ENOENT for "", EBADF for a bad directory.
+        """
+        if not path:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if path[:1] == b"/":
+            if path.startswith((b"/proc/", b"/dev/", b"//", b"/./")):
+                return self.own_view(path)
+            return path
+        directory = directory & 0xFFFFFFFF
+        if directory == libc.AT_FDCWD & 0xFFFFFFFF:
+            return b"/proc/%d/cwd/%s" % (self.tid, path)
+        base = b"/proc/%d/fd/%d" % (self.tid, directory)
+        if not os.path.lexists(base):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return base + b"/" + path
+
+    def own_view(self, path: bytes) -> bytes:
+        """An absolute path with the names that mean "the caller" replaced by its thread id."""
+        parts = b"/" + b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
+        number = _STDIO.get(parts)
+        if number is not None:
+            return b"/proc/%d/fd/%d" % (self.tid, number)
+        for prefix, own in _OWN:
+            if parts == prefix or parts.startswith(prefix + b"/"):
+                tail = b"/" if path.endswith(b"/") else b""
+                return own % self.tid + parts[len(prefix) :] + tail
+        return path
+
+    def cwd(self) -> str:
+        try:
+            return os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
+        except OSError:
+            return ""

@@ -1,0 +1,79 @@
+"""A held call, understood: what it is decided on, and how it is done when it is allowed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentgate.actions import Kind
+
+__all__ = ["LET_GO", "Descriptor", "Effect", "LetGo", "NotYet", "Reply"]
+
+
+class LetGo:
+    """The kernel may carry the call out itself: nothing that was decided depends on memory."""
+
+
+LET_GO = LetGo()
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A descriptor to be given to the caller, and closed here."""
+
+    fd: int
+    cloexec: bool
+
+
+class NotYet(Exception):
+    """Cannot be done without waiting (a fifo that nobody reads): to be tried again soon."""
+
+
+Reply = int | Descriptor | LetGo
+
+
+class Held(Protocol):
+    """Something the effect keeps open until it is done or refused."""
+
+    def moved(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Effect:
+    """``perform`` does the call and gives what it returns, or raises OSError as the kernel would.
+
+    ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
+    error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``blocking``:
+    perform may wait and must not run in the warden's loop. ``done`` runs in the loop after success.
+    """
+
+    syscall: str
+    perform: Callable[[], Reply]
+    kind: Kind | None = None
+    target: str = ""
+    origin: str = ""
+    argv: tuple[str, ...] | None = None
+    check: Callable[[], None] = _nothing
+    refused: str = ""
+    blocking: bool = False
+    done: Callable[[], None] = _nothing
+    keeps: list[Held] = field(default_factory=list)
+
+    def moved(self) -> bool:
+        """Whether something that was decided on is now elsewhere: then it is decided anew."""
+        return any(held.moved() for held in self.keeps)
+
+    def close(self) -> None:
+        for held in self.keeps:
+            with contextlib.suppress(OSError):
+                held.close()
+        self.keeps.clear()

@@ -1,0 +1,197 @@
+"""Held execve: what would run, in the words of the policy, and afterwards whether it is what runs.
+
+A notification shows the arguments as they are at that moment; another thread may change them before the
+kernel reads them again, and the call cannot be made on behalf. So (a) nothing rests on an exec verdict
+alone - every write and connection of the new program is decided on its own - and (b) before the first
+held call of the new image is answered, the image that runs is compared with the one that was approved.
+libc's own first call, set_tid_address(2), is held for just that; a program without libc is compared at
+its first other held call.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+from agentgate.actions import Kind
+from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
+from agentgate.intercept.kernel.files import Args, Handler, fail
+from agentgate.intercept.kernel.places import Object, link_of, reach
+from agentgate.intercept.kernel.procs import Approved, Image, Proc, image
+
+__all__ = ["Execs"]
+
+_SCRIPT_DEPTH = 5  # binfmt_script nests that deep (BINPRM_MAX_RECURSION)
+_LINE = 256  # BINPRM_BUF_SIZE
+
+
+class Execs:
+    """``writable`` says of a path whether the agent may write there without a question: programs in such
+    places are named by their full path, so that ``./npm`` is never taken for ``npm``."""
+
+    def __init__(self, writable: Callable[[str], bool]) -> None:
+        self._writable = writable
+        self.handlers: dict[str, Handler] = {
+            "execve": lambda c, a: self._exec(c, libc.AT_FDCWD, a[0], a[1], 0),
+            "execveat": lambda c, a: self._exec(c, a[0], a[1], a[2], a[4]),
+            "set_tid_address": self._started,
+        }
+
+    @staticmethod
+    def _started(caller: Caller, args: Args) -> LetGo:
+        return LET_GO  # the comparison was made before any handler was called
+
+    def _exec(self, caller: Caller, directory: int, address: int, argv_at: int, flags: int) -> Effect:
+        path = caller.string(address)
+        if not path and flags & libc.AT_EMPTY_PATH:
+            found = Object(caller.proc.descriptor(directory & 0x7FFFFFFF))
+        else:
+            found = reach(caller, directory, path, follow=not flags & libc.AT_SYMLINK_NOFOLLOW)
+        try:
+            if not stat.S_ISREG(found.status.st_mode) or not os.access(
+                found.again, os.X_OK, effective_ids=True
+            ):
+                raise fail(errno.EACCES)
+            argv = caller.strings(argv_at) or [b""]
+            script = path if path[:1] == b"/" or not flags & libc.AT_EMPTY_PATH else b""
+            if not path or (path[:1] != b"/" and directory & 0xFFFFFFFF != libc.AT_FDCWD & 0xFFFFFFFF):
+                script = b"/dev/fd/%d" % (directory & 0xFFFFFFFF) + (b"/" + path if path else b"")
+            name = self._name(caller, directory, path, found)
+            words = (name, *map(os.fsdecode, argv[1:]))
+            approved = self._approved(caller, found, script, argv, words)
+        except BaseException:
+            found.close()
+            raise
+
+        def perform() -> LetGo:
+            caller.proc.pending = approved
+            return LET_GO
+
+        effect = Effect(
+            "execve", perform, Kind.EXEC, " ".join(words), argv=words, keeps=[found]
+        )  # fmt: skip
+        if self._exec_on(caller.proc, name, words):
+            effect.kind = None  # the same command, one step on
+        return effect
+
+    def _name(self, caller: Caller, directory: int, path: bytes, found: Object) -> str:
+        """The first word of the target: the bare name only where neither the name nor the file behind it
+        lies in a place that the agent can write. argv[0] never counts: anybody can claim to be anything."""
+        real = os.fsdecode(found.path or link_of(found.fd))
+        if not found.path or self._writable(real):
+            return real
+        head, _, tail = path.rpartition(b"/")
+        if not tail:
+            return os.path.basename(real)
+        if directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF and head:
+            place = os.open(caller.path(directory, head), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                where = os.fsdecode(link_of(place))
+            finally:
+                os.close(place)
+        else:
+            where = caller.cwd()
+        if where.startswith("/proc/"):
+            return os.path.basename(real)  # /proc/self/exe
+        named = f"{where}/{os.fsdecode(tail)}"
+        return named if self._writable(named) else os.fsdecode(tail)
+
+    # -- one command is one question
+
+    @staticmethod
+    def _exec_on(proc: Proc, name: str, words: tuple[str, ...]) -> bool:
+        """``npm install`` is a script: the kernel runs ``env node /usr/bin/npm install``, and env goes on
+        to ``node /usr/bin/npm install`` in the same process. That is the command that was approved."""
+        running = proc.running
+        if running is None or not running.script or len(running.interpreter) < 2:
+            return False
+        rest = (running.script, *running.argv[1:])
+        given = running.interpreter[1:]
+        while given and (given[0].startswith("-") or "=" in given[0]):
+            given = given[1:]
+        return bool(given) and name == given[0] and words[1:] == (*given[1:], *rest)
+
+    # -- what may run
+
+    def _approved(
+        self, caller: Caller, found: Object, path: bytes, argv: list[bytes], words: tuple[str, ...]
+    ) -> Approved:
+        before = image(caller.tid)
+        text = tuple(map(os.fsdecode, argv))
+        script = ""
+        interpreter: tuple[str, ...] = ()
+        images: tuple[Image, ...] = ()
+        current, line, spelled = found, list(argv), path
+        try:
+            for _ in range(_SCRIPT_DEPTH):
+                head = _head(current)
+                if head[:2] != b"#!":
+                    if head[:4] == b"\x7fELF":
+                        images = (_image(current, line),)
+                    break
+                first = _shebang(head)
+                if not first:
+                    break
+                if not script:
+                    script, interpreter = (
+                        os.fsdecode(spelled),
+                        tuple(map(os.fsdecode, b" ".join(first).split())),
+                    )
+                line = [*first, spelled, *line[1:]]
+                spelled = first[0]
+                following = reach(caller, libc.AT_FDCWD, spelled)
+                if current is not found:
+                    current.close()
+                current = following
+        except OSError:
+            images = ()  # the kernel will fail in its own way
+        finally:
+            if current is not found:
+                current.close()
+        return Approved(words, text, images, before, caller.tid, script, interpreter)
+
+    # -- what does run
+
+    def compare(self, caller: Caller, syscall: str) -> str:
+        """Empty when the caller runs what was approved, else what it runs instead. Call before any held
+        call of a process with a pending approval is answered."""
+        proc = caller.proc
+        approved = proc.pending
+        if approved is None:
+            return ""
+        now = image(proc.pid)
+        if now in approved.images or (
+            not approved.images and now.argv[-len(approved.argv) + 1 :] == approved.argv[1:]
+        ):
+            proc.running, proc.pending = approved, None
+            proc.owner.ran(proc, approved.words)
+            return ""
+        if now == approved.before and syscall != "set_tid_address":
+            if caller.tid == approved.tid:
+                proc.pending = None  # the execve failed, and its caller went on
+            return ""
+        return " ".join(now.argv) or "an unknown program"
+
+
+def _head(found: Object) -> bytes:
+    descriptor = os.open(found.again, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, _LINE)
+    finally:
+        os.close(descriptor)
+
+
+def _shebang(head: bytes) -> list[bytes]:
+    """The interpreter and its one optional argument (execve(2)); empty when the line is none."""
+    line = head[2:].split(b"\n", 1)[0].split(b"\0", 1)[0].strip(b" \t")
+    parts = line.split(None, 1)
+    return [part.strip(b" \t") for part in parts]
+
+
+def _image(found: Object, argv: list[bytes]) -> Image:
+    status = found.status
+    return Image(status.st_dev, status.st_ino, status.st_ctime_ns, tuple(map(os.fsdecode, argv)))

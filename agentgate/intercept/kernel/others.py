@@ -1,0 +1,54 @@
+"""Held calls that act on processes: limits, priorities and signals, inside the agent's tree only."""
+
+from __future__ import annotations
+
+import errno
+
+from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.effect import LET_GO, LetGo
+from agentgate.intercept.kernel.files import Args, Handler, fail, signed
+
+__all__ = ["HANDLERS"]
+
+_PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
+
+
+def _on(caller: Caller, pid: int) -> LetGo:
+    """By value, so there is nothing to race with: the kernel may do it if ``pid`` is one of the tree."""
+    if not caller.proc.family(pid):
+        raise fail(errno.EPERM)
+    return LET_GO
+
+
+def _signal(caller: Caller, pid: int) -> LetGo:
+    if pid == 0:
+        return LET_GO  # the caller's own process group... which holds only processes of the tree
+    if pid < 0:
+        raise fail(errno.EPERM)  # groups and everybody: cannot be told apart here
+    return _on(caller, pid)
+
+
+def _which(caller: Caller, which: int, who: int, process: int) -> LetGo:
+    if which != process:
+        raise fail(errno.EPERM)
+    return _on(caller, who)
+
+
+def _by_pid(caller: Caller, args: Args) -> LetGo:
+    return _on(caller, signed(args[0]))
+
+
+HANDLERS: dict[str, Handler] = {
+    "prlimit64": _by_pid,
+    "sched_setparam": _by_pid,
+    "sched_setscheduler": _by_pid,
+    "sched_setaffinity": _by_pid,
+    "sched_setattr": _by_pid,
+    "setpriority": lambda c, a: _which(c, a[0], signed(a[1]), _PRIO_PROCESS),
+    "ioprio_set": lambda c, a: _which(c, a[0], signed(a[1]), _IOPRIO_WHO_PROCESS),
+    "kill": lambda c, a: _signal(c, signed(a[0])),
+    "tkill": lambda c, a: _signal(c, signed(a[0])),
+    "tgkill": lambda c, a: _signal(c, signed(a[0])),
+    "rt_sigqueueinfo": lambda c, a: _signal(c, signed(a[0])),
+    "rt_tgsigqueueinfo": lambda c, a: _signal(c, signed(a[0])),
+}

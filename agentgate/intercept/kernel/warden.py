@@ -1,0 +1,413 @@
+"""The warden: takes every held call of the agent's tree, has it decided, does it or refuses it.
+
+One thread, one loop, its own process, so that drawing never delays a held call. It decides allow and deny
+itself with its copy of the policy; questions go to the app, and their answers are carried out whenever
+they come while all else runs on.
+
+Every path ends in an answer to the caller. What goes wrong - memory that cannot be read, a process that
+is gone, a fault in this program - is a refusal; the app's end of file is a refusal of everything and the
+end of the tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
+from agentgate.gate.decide import Decider, Grants
+from agentgate.gate.guards import Guards
+from agentgate.intercept.kernel import attributes, files, others
+from agentgate.intercept.kernel.abi import Abi
+from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
+from agentgate.intercept.kernel.execs import Execs
+from agentgate.intercept.kernel.files import Handler
+from agentgate.intercept.kernel.journal import Journal
+from agentgate.intercept.kernel.link import LinkError, Unpacker
+from agentgate.intercept.kernel.notify import Call, Listener
+from agentgate.intercept.kernel.procs import Proc, Procs, descendants
+from agentgate.intercept.kernel.sockets import Sockets
+from agentgate.intercept.kernel.stderr import tell
+from agentgate.policy.match import Context, Matcher
+from agentgate.policy.model import Policy
+
+__all__ = ["Rules", "Warden"]
+
+_TICK = 1.0  # seconds between looks after processes that ended; see procs.py
+_RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
+_ALLOWED = Verdict.ALLOW
+_NO_NET = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
+_STARTED = Ruling(Decision.ALLOW, Source.OPERATOR, reason="the command of this session")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the warden decides by, but for the policy itself, which can change."""
+
+    context: Context
+    own: tuple[str, ...]
+    enforce: bool
+    network: bool
+
+    def decider(self, policy: Policy, grants: Grants) -> Decider:
+        guards = Guards(
+            home=self.context.home, project=self.context.project, own=self.own, lifted=policy.lifted
+        )
+        return Decider(Matcher(policy, self.context), guards, enforce=self.enforce, grants=grants)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A call that waits, for the operator or for its turn."""
+
+    call: Call
+    name: str
+    caller: Caller
+    effect: Effect
+    action: Action
+
+
+class Warden:
+    def __init__(
+        self, abi: Abi, listener: Listener, link: socket.socket, rules: Rules, policy: Policy,
+        *, root: int, proxy_port: int, stdio: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        self._names = {number: name for name, number in abi.numbers.items()}
+        self._listener = listener
+        self._link = link
+        self._rules = rules
+        self._decider = rules.decider(policy, Grants())
+        self.journal = Journal(link)
+        self._procs = Procs(root)
+        for descriptor in stdio:
+            self._procs.ptys.adopt(descriptor)
+        self._root = root
+        self._started = False
+        self._asked: dict[int, _Held] = {}
+        self._retry: list[_Held] = []
+        self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._writable: dict[str, bool] = {}
+        self._execs = Execs(self._may_write)
+        sockets = Sockets(proxy_port, self._attribute)
+        self._handlers: dict[str, Handler] = {
+            **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
+            **self._execs.handlers,
+        }  # fmt: skip
+
+    # -- the loop
+
+    def run(self, rootfd: int) -> None:
+        """Serve until the agent's first process ended (``rootfd``, its pidfd, is readable) or the app is
+        gone. Returns then; the caller ends the tree."""
+        poll = select.poll()
+        listener, link = self._listener.descriptor, self._link.fileno()
+        poll.register(listener, select.POLLIN)
+        poll.register(link, select.POLLIN)
+        poll.register(rootfd, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        unpacker = Unpacker()
+        swept = time.monotonic()
+        wait_ms = 0
+        while True:
+            ready = poll.poll(wait_ms)
+            if not ready:
+                self.journal.flush()
+            for descriptor, events in ready:
+                if descriptor == listener:
+                    if events & select.POLLIN:
+                        call = self._listener.receive()
+                        if call is not None:
+                            self._take(call)
+                elif descriptor == rootfd:
+                    return
+                elif descriptor == self._wake_read:
+                    self._collect()
+                elif events & select.POLLIN:
+                    data = self._link.recv(1 << 16)
+                    if not data:
+                        return
+                    for message in unpacker.feed(data):
+                        if message["type"] == "stop":
+                            return
+                        self._obey(message)
+                else:  # the link hung up
+                    return
+            if self.journal.broken:
+                return
+            if self._retry:
+                self._try_again()
+            now = time.monotonic()
+            if now - swept >= _TICK:
+                swept = now
+                self._tick()
+            # a short first wait lets a busy tree fill a batch of records; then nothing happens at all
+            wait_ms = 10 if ready else int(1000 * (_RETRY if self._retry else _TICK))
+            if self.journal.waiting:
+                wait_ms = min(wait_ms, 20)
+
+    def _tick(self) -> None:
+        self.journal.flush()
+        self._procs.sweep()
+        for number in [number for number in self._asked if not self._listener.alive(number)]:
+            self._asked.pop(number).effect.close()
+            self.journal.send({"type": "withdrawn", "number": number})
+        with contextlib.suppress(ChildProcessError):  # orphans come to us: we are their subreaper
+            while True:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if found is None or found.si_pid == self._root:
+                    return
+                os.waitpid(found.si_pid, 0)
+
+    # -- one call
+
+    def _take(self, call: Call) -> None:
+        try:
+            self._handle(call)
+        except OSError as error:
+            self._listener.fail(call.id, error.errno or errno.EPERM)
+        except Exception as error:  # a fault of ours must not become an allow, nor a hang
+            self._listener.fail(call.id, errno.EPERM)
+            name = self._names.get(call.number, str(call.number))
+            self.journal.send({"type": "fault", "text": f"{name}: {type(error).__name__}: {error}"})
+
+    def _handle(self, call: Call) -> None:
+        name = self._names[call.number]
+        proc = self._procs.of(call.pid)
+        caller = Caller(call.pid, proc)
+        if proc.pending is not None and not self._runs_what_was_approved(call, caller, name):
+            return
+        effect = self._handlers[name](caller, call.args)
+        if isinstance(effect, LetGo):
+            self._listener.let_go(call.id)
+        elif effect.kind is None and not effect.refused:
+            self._perform(_Held(call, name, caller, effect, _NOTHING))
+        else:
+            self._decide(_Held(call, name, caller, effect, self._action(caller, effect)))
+
+    def _action(self, caller: Caller, effect: Effect) -> Action:
+        process = caller.proc.process
+        return Action(
+            effect.kind or Kind.EXEC,
+            effect.target,
+            effect.argv if effect.argv is not None else process.argv,
+            caller.cwd(),
+            caller.proc.chain,
+            effect.syscall,
+            effect.origin,
+        )
+
+    def _decide(self, held: _Held) -> None:
+        effect, action = held.effect, held.action
+        ruling = self._ruling(held)
+        if ruling.decision is Decision.ALLOW:
+            self.journal.record(action, Answer(_ALLOWED, ruling.source, ruling))
+            self._perform(held)
+            return
+        try:
+            effect.check()
+        except OSError:
+            effect.close()
+            raise
+        if ruling.decision is Decision.DENY:
+            answer = Answer(Verdict.DENY, ruling.source, ruling)
+            self.journal.record(action, answer)
+            self._refuse(held, answer.why)
+            return
+        self._asked[held.call.id] = held
+        self.journal.flush()
+        self.journal.send(
+            {"type": "ask", "number": held.call.id, "action": action.to_wire(), "ruling": ruling.to_wire()}
+        )
+
+    def _ruling(self, held: _Held) -> Ruling:
+        effect, action = held.effect, held.action
+        if effect.refused:
+            return Ruling(Decision.DENY, Source.GATE, reason=effect.refused)
+        if action.kind is Kind.EXEC and not self._started and held.caller.proc.pid == self._root:
+            return _STARTED
+        if (
+            action.kind is Kind.NET_EGRESS
+            and not self._rules.network
+            and not action.target.startswith("unix:")
+        ):
+            return _NO_NET
+        return self._decider.rule(action)
+
+    def _refuse(self, held: _Held, why: str) -> None:
+        """One line for the refused process, then an ordinary error."""
+        held.effect.close()
+        tell(held.caller.proc, held.action, why)
+        self._listener.fail(held.call.id, errno.EACCES)
+
+    # -- doing it
+
+    def _perform(self, held: _Held) -> None:
+        if held.effect.blocking:
+            threading.Thread(target=self._apart, args=(held,), daemon=True).start()
+            return
+        try:
+            self._reply(held, held.effect.perform())
+        except NotYet:
+            self._retry.append(held)
+        except OSError as error:
+            self._reply(held, error)
+
+    def _apart(self, held: _Held) -> None:
+        """In a thread of its own: a blocking connect may take minutes."""
+        reply: Reply | OSError
+        try:
+            reply = held.effect.perform()
+        except OSError as error:
+            reply = error
+        except Exception as error:
+            reply = OSError(errno.EPERM, str(error))
+        self._finished.append((held, reply))
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_write, b"x")
+
+    def _collect(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+        while self._finished:
+            self._reply(*self._finished.popleft())
+
+    def _reply(self, held: _Held, reply: Reply | OSError) -> None:
+        call, effect = held.call.id, held.effect
+        try:
+            if isinstance(reply, OSError):
+                self._listener.fail(call, reply.errno or errno.EIO)
+            elif isinstance(reply, Descriptor):
+                try:
+                    self._listener.inject(call, reply.fd, cloexec=reply.cloexec)
+                except OSError as error:
+                    self._listener.fail(call, error.errno or errno.EMFILE)
+                finally:
+                    os.close(reply.fd)
+            elif isinstance(reply, LetGo):
+                self._started = self._started or held.caller.proc.pid == self._root
+                self._listener.let_go(call)
+            else:
+                self._listener.give(call, reply)
+        finally:
+            effect.close()
+
+    def _try_again(self) -> None:
+        waiting, self._retry = self._retry, []
+        for held in waiting:
+            if self._listener.alive(held.call.id):
+                self._perform(held)
+            else:
+                held.effect.close()
+
+    # -- what the app says
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "answer":
+            held = self._asked.pop(message["number"], None)
+            if held is not None:
+                self._answered(held, allow=message["allow"] is True, why=message["why"])
+        elif kind == "policy":
+            self._decider = self._rules.decider(Policy.from_wire(message["policy"]), self._decider.grants)
+            self._writable.clear()
+        else:
+            raise LinkError(f"a message of type {kind!r}")
+
+    def _answered(self, held: _Held, *, allow: bool, why: str) -> None:
+        if not allow:
+            self._refuse(held, why)
+        elif held.effect.moved():
+            held.effect.close()  # what was asked about lies elsewhere now: ask again about what is there
+            self._take(held.call)
+        else:
+            self._decider.grants.add(held.action)
+            try:
+                self._perform(held)
+            except Exception as error:
+                self._listener.fail(held.call.id, errno.EPERM)
+                self.journal.send({"type": "fault", "text": f"{held.name}: {error}"})
+
+    # -- what runs
+
+    def _runs_what_was_approved(self, call: Call, caller: Caller, name: str) -> bool:
+        proc = caller.proc
+        approved = proc.pending
+        wrong = self._execs.compare(caller, name)
+        if not wrong or approved is None:
+            return True
+        self._kill(proc)
+        target = " ".join(approved.words)
+        reason = f"approved was {target!r}, but this is what ran; the process was killed"
+        ruling = Ruling(Decision.DENY, Source.GATE, reason=reason)
+        action = Action(Kind.EXEC, wrong, chain=proc.chain, syscall="execve", cwd=caller.cwd())
+        self.journal.record(action, Answer(Verdict.DENY, Source.GATE, ruling))
+        self._listener.fail(call.id, errno.EPERM)
+        return False
+
+    @staticmethod
+    def _kill(proc: Proc) -> None:
+        with contextlib.suppress(OSError):
+            os.kill(proc.pid, signal.SIGKILL)
+
+    def _may_write(self, path: str) -> bool:
+        """Whether the agent may write ``path`` without a question, remembered by directory."""
+        directory = os.path.dirname(path)
+        known = self._writable.get(directory)
+        if known is None:
+            if len(self._writable) > 4096:
+                self._writable.clear()
+            ruling = self._decider.rule(Action(Kind.FS_WRITE, path, syscall="open"))
+            known = self._writable[directory] = ruling.decision is Decision.ALLOW
+        return known
+
+    def _attribute(self, port: int, caller: Caller) -> None:
+        chain = [process.to_wire() for process in caller.proc.chain]
+        self.journal.send({"type": "connection", "port": port, "chain": chain})
+
+    # -- the end
+
+    def close(self) -> None:
+        """Refuse everything that waits, by letting the listener go: the kernel answers ENOSYS."""
+        os.close(self._listener.descriptor)
+
+
+_NOTHING = Action(Kind.EXEC, "")
+
+
+def end_tree(seconds: float = 5.0) -> None:
+    """Kill every descendant of this process. Stops them all first, so that none can start another."""
+    limit = time.monotonic() + seconds
+    me = os.getpid()
+    stopped: set[int] = set()
+    while time.monotonic() < limit:
+        found = descendants(me)
+        new = found - stopped
+        for pid in new:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= new
+        if not new:
+            for pid in found:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            _reap()
+            if not descendants(me):
+                return
+            time.sleep(0.005)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
