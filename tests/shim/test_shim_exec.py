@@ -57,7 +57,8 @@ async def test_the_program_sees_no_trace_of_the_shim(world: World) -> None:
 
 @pytest.mark.skipif(not shutil.which("git", path="/usr/bin:/bin"), reason="git is not installed")
 async def test_git_works_and_is_named_by_its_bare_name(world: World) -> None:
-    script = "git init -q . && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m 'one two' && git log"
+    commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m 'one two'"
+    script = f"git init -q . && {commit} && git log"
     async with world.agent(make_gate(ALLOW, world.project), "sh", "-c", script) as agent:
         assert await agent.status() == 0
         assert agent.decided() == [
