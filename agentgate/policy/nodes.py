@@ -70,21 +70,21 @@ def compose(text: str, label: str) -> yaml.Node | None:
         raise PolicyError(f"character U+{ord(text[error.position]):04X} is not allowed (in double quotes, "
                           "write it as \\u and four digits)", label, line, column) from None  # fmt: skip
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        problem, mark = _problem(error, text)
         place = (mark.line + 1, mark.column + 1) if mark else ()
-        raise PolicyError(f"not YAML: {_problem(error, text)}", label, *place) from None
+        raise PolicyError(f"not YAML: {problem}", label, *place) from None
     except yaml.YAMLError as error:
         raise PolicyError(f"not YAML: {' '.join(str(error).split())}", label) from None
 
 
-def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+def _problem(error: yaml.MarkedYAMLError, text: str) -> tuple[str, Any]:
+    """What is wrong, with advice on the two usual mistakes, and the mark of its place."""
     problem = " ".join((error.problem or error.context or "cannot be read").split())
-    mark = error.problem_mark
-    start = error.context_mark.index if error.context_mark else -1
-    for at in (mark.index if mark else -1, start):
-        if 0 <= at < len(text):
-            if text[at] == "\t":
-                return f"{problem} (indent with spaces)"
-            if text[at] in _NEEDS_QUOTES:
-                return f"{problem} ({_QUOTE.format(text[at])})"
-    return problem
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark]
+    for mark in marks:
+        char = text[mark.index : mark.index + 1]
+        if char == "\t":
+            return f"{problem} (indent with spaces)", mark
+        if char and char in _NEEDS_QUOTES:
+            return f"{problem} ({_QUOTE.format(char)})", mark
+    return problem, marks[0] if marks else None
