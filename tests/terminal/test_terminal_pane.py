@@ -174,6 +174,11 @@ async def test_styles_reach_the_strips() -> None:
         assert rev.reverse
 
 
+async def test_hidden_text_is_not_drawn() -> None:
+    async with pane("sh", "-c", r"printf 'a\033[8msecret\033[0mb'; sleep 60") as (app, _, _):
+        await shows(app, "a      b")
+
+
 async def test_palette_is_the_themes() -> None:
     async with pane("sh", "-c", r"printf '\033[31mred\033[0m'; sleep 60") as (app, _, _):
         await shows(app, "red")
@@ -482,6 +487,8 @@ async def test_unmount_joins_the_reader_and_leaves_the_pty_open() -> None:
         await app.pane.remove()
         assert _readers() == []
         assert pty.read()
+        app.pane.scroll_history(-1)
+        assert app.pane.scrolled, "what is left of the pane can still be asked"
 
 
 async def test_leaving_the_app_in_a_flood_is_clean() -> None:

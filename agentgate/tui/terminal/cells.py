@@ -126,19 +126,19 @@ class CellReader:
     that it takes, in the thread that called it."""
 
     def __init__(self) -> None:
-        self._state, _ = handle(
+        self._state = handle(
             self,
             "GhosttyRenderState",
             lambda out: lib.ghostty_render_state_new(ffi.NULL, out),
             lib.ghostty_render_state_free,
         )
-        self._rows, _ = handle(
+        self._rows = handle(
             self,
             "GhosttyRenderStateRowIterator",
             lambda out: lib.ghostty_render_state_row_iterator_new(ffi.NULL, out),
             lib.ghostty_render_state_row_iterator_free,
         )
-        self._cells, _ = handle(
+        self._cells = handle(
             self,
             "GhosttyRenderStateRowCells",
             lambda out: lib.ghostty_render_state_row_cells_new(ffi.NULL, out),

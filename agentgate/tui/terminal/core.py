@@ -12,12 +12,16 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import pyghostty
 from pyghostty._ffi import check, ffi, lib, union_fn
 
 __all__ = ["Rgb", "check", "ffi", "handle", "lib", "query", "scroll_viewport", "set_option"]
 
 Rgb = tuple[int, int, int]
 """Red, green and blue, 0..255."""
+
+if pyghostty.__version__ != "0.1.3":
+    raise ImportError(f"pyghostty {pyghostty.__version__} is not the release this was written for: 0.1.3")
 
 # A union cannot be passed by value in ABI mode; a struct of the same layout can (see pyghostty._ffi).
 ffi.cdef("typedef struct { int tag; intptr_t value; uint64_t _pad; } AgentGateScrollViewport;")
@@ -48,11 +52,13 @@ _QUERY_TYPES = {
 
 
 def handle(owner: object, ctype: str, create: Callable[[Any], int], free: Callable[[Any], None]) -> Any:
-    """A native object made by ``create(out)`` and freed by ``free`` once ``owner`` is gone or its
-    finalizer, the second value, is called. GhosttyError when it cannot be made."""
+    """A native object made by ``create(out)`` and freed by ``free`` once ``owner`` is gone; never
+    earlier, so that no call can come too late. GhosttyError when it cannot be made."""
     out = ffi.new(ctype + " *")
     check(create(out), ctype)
-    return out[0], weakref.finalize(owner, free, out[0])
+    # Not at exit: a thread may still be feeding then, and the system takes the memory back anyway.
+    weakref.finalize(owner, free, out[0]).atexit = False
+    return out[0]
 
 
 def set_option(terminal: Any, name: str, value: object) -> None:

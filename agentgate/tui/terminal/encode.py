@@ -53,25 +53,25 @@ class Encoder:
 
     def __init__(self, terminal: Any) -> None:
         self._terminal = terminal
-        self._keys, _ = handle(
+        self._keys = handle(
             self,
             "GhosttyKeyEncoder",
             lambda out: lib.ghostty_key_encoder_new(ffi.NULL, out),
             lib.ghostty_key_encoder_free,
         )
-        self._key_event, _ = handle(
+        self._key_event = handle(
             self,
             "GhosttyKeyEvent",
             lambda out: lib.ghostty_key_event_new(ffi.NULL, out),
             lib.ghostty_key_event_free,
         )
-        self._mouse, _ = handle(
+        self._mouse = handle(
             self,
             "GhosttyMouseEncoder",
             lambda out: lib.ghostty_mouse_encoder_new(ffi.NULL, out),
             lib.ghostty_mouse_encoder_free,
         )
-        self._mouse_event, _ = handle(
+        self._mouse_event = handle(
             self,
             "GhosttyMouseEvent",
             lambda out: lib.ghostty_mouse_event_new(ffi.NULL, out),

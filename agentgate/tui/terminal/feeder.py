@@ -43,15 +43,20 @@ class Feeder:
         self._thread.join()
 
     def _run(self) -> None:
-        read, feed = self._pty.read, self._vt.feed
-        while data := read():
-            if reply := feed(data):
+        while data := self._read():
+            if reply := self._vt.feed(data):
                 self._pty.write(reply)
             if not self._told:
                 self._told = True
                 self._call(self._tell_output)
         if data is not None:
             self._call(self._tell_end)
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._pty.read()
+        except OSError:  # a terminal that cannot be read is at its end
+            return b""
 
     def _call(self, function: Callable[[], None]) -> None:
         try:

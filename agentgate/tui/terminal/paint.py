@@ -38,7 +38,7 @@ class Painter:
                 if len(styles) >= _CACHE_LIMIT:
                     styles.clear()
                 style = styles[look] = _style(look)
-            segments.append(Segment(text, style))
+            segments.append(Segment(" " * cell_len(text) if look.hidden else text, style))
         return Strip(segments, cols)
 
 
@@ -79,7 +79,6 @@ def _style(look: CellStyle) -> Style:
         underline2=look.underline == 2 or None,
         blink=look.blink or None,
         reverse=look.reverse or None,
-        conceal=look.hidden or None,
         strike=look.strike or None,
         overline=look.overline or None,
     )

@@ -255,7 +255,6 @@ class TerminalPane(Widget, can_focus=True):
         feeder, self._feeder, self._pty = self._feeder, None, None
         if feeder is not None:
             feeder.stop()
-        self._vt.close()
 
     def on_resize(self) -> None:
         if self._resize_timer is not None:
@@ -292,7 +291,7 @@ class TerminalPane(Widget, can_focus=True):
         colors = ((background + color).rgb, background.rgb, palette)
         if colors != self._colors:
             self._colors = colors
-            self._vt.set_colors(*colors)
+            self._send(self._vt.set_colors(*colors))
             self._pacer.soon()
 
     def watch_input_enabled(self) -> None:

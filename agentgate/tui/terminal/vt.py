@@ -38,6 +38,7 @@ _ALTERNATE_SCROLL: Final = 1007
 _BRACKETED_PASTE: Final = 2004
 _SYNCHRONIZED_OUTPUT: Final = 2026
 _GRAPHEME_CLUSTERS: Final = 2027
+_COLOR_SCHEME_REPORTS: Final = 2031
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Vt:
         self._lock = threading.Lock()
         self._events = _Events()
         self._title = ""
-        self._terminal, self._free = handle(
+        self._terminal = handle(
             self,
             "GhosttyTerminal",
             lambda out: lib.ghostty_terminal_new(ffi.NULL, out, _clamp(cols), _clamp(rows)),
@@ -101,8 +102,6 @@ class Vt:
         cursor position, mode, colour and size reports, ...)."""
         events = self._events
         with self._lock:
-            if not self._free.alive:
-                return b""
             lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
             if events.title_changed:
                 events.title_changed = False
@@ -126,11 +125,6 @@ class Vt:
             reply = b"".join(events.replies)
             events.replies.clear()
         return reply
-
-    def close(self) -> None:
-        """Free the emulator; `feed` then does nothing, and nothing else may be called."""
-        with self._lock:
-            self._free()
 
     # What is on the screen
 
@@ -179,18 +173,24 @@ class Vt:
         with self._lock:
             scroll_viewport(self._terminal, None)
 
-    def set_colors(self, fg: Rgb, bg: Rgb, palette: list[Rgb] | None = None) -> None:
+    def set_colors(self, fg: Rgb, bg: Rgb, palette: list[Rgb] | None = None) -> bytes:
         """The default colours and the first entries (16, or up to 256) of the palette, unless the
-        child sets its own."""
+        child sets its own. Returns the report that a child with mode 2031 gets when it turned light or
+        dark."""
         colors = ffi.new("GhosttyColorRgb[256]")
         lib.ghostty_color_palette_default(colors)
         table: list[Any] = [*(_color(rgb) for rgb in palette or ()), *colors[len(palette or ()) : 256]]
+        dark = sum(bg) < 3 * 128
+        report = b""
+        if dark != self._events.dark and self._mode(_COLOR_SCHEME_REPORTS):
+            report = b"\x1b[?997;1n" if dark else b"\x1b[?997;2n"
         with self._lock:
-            self._events.dark = sum(bg) < 3 * 128
+            self._events.dark = dark
             set_option(self._terminal, "COLOR_FOREGROUND", _color(fg))
             set_option(self._terminal, "COLOR_BACKGROUND", _color(bg))
             set_option(self._terminal, "COLOR_CURSOR", _color(fg))
             set_option(self._terminal, "COLOR_PALETTE", table)
+        return report
 
     # Modes the child has set
 

@@ -1,0 +1,192 @@
+"""How fast and how frugal the terminal pane is. Run it: ``python tests/benchmarks/bench_pane.py``.
+
+The app runs as an operator has it, 160 x 50 on a pty of its own; what is timed is from a key written
+to that pty to its echo among the bytes the app draws. Targets: p95 under 30 ms (aim 15), idle under
+2 % of a core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+from agentgate.pty import Pty
+
+ROWS, COLS = 50, 160
+KEYS = "бгджзилпфцчшщъыьэюя"  # letters that occur in nothing else that is drawn
+SHIM = "import os, sys; os.login_tty(int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
+
+ECHO = """
+import os, tty
+tty.setraw(0)
+os.write(1, b'r\\xe2\\x9c\\x93dy')
+while data := os.read(0, 1024):
+    os.write(1, data)
+"""
+REDRAW = """
+import os, select, time, tty
+tty.setraw(0)
+frame, due = 0, time.monotonic()
+os.write(1, b'\\x1b[2Jr\\xe2\\x9c\\x93dy')
+while True:
+    ready, _, _ = select.select([0], [], [], max(0, due - time.monotonic()))
+    if ready:
+        os.write(1, b'\\x1b[25;1H' + os.read(0, 1024))
+        continue
+    due += 1 / 60
+    frame += 1
+    rows = ''.join(f'\\x1b[{y};1H\\x1b[3{y % 7 + 1}m{frame:08} ' + 'lorem ipsum ' * 8 for y in range(2, 22))
+    os.write(1, rows.encode())
+"""
+
+
+def start(argv: list[str], rows: int, cols: int) -> tuple[Pty, subprocess.Popen[bytes]]:
+    """``argv`` on a new pty."""
+    pty = Pty.open(rows, cols)
+    env = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor", PS1="$ ")
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHIM, str(pty.slave), *argv], pass_fds=[pty.slave], env=env
+    )
+    pty.close_slave()
+    return pty, process
+
+
+def run_app(argv: list[str]) -> None:
+    """The app under test, with ``argv`` in its pane."""
+    from textual.app import App, ComposeResult
+    from textual.containers import Horizontal
+    from textual.widgets import Footer, OptionList
+
+    from agentgate.tui.terminal.pane import TerminalPane
+
+    class Bench(App[None], inherit_bindings=False):
+        ENABLE_COMMAND_PALETTE = False
+        CSS = "OptionList { width: 38; }"
+
+        def compose(self) -> ComposeResult:
+            with Horizontal():
+                yield TerminalPane()
+                yield OptionList(*(f"item {n}" for n in range(30)))
+            yield Footer()
+
+        def on_mount(self) -> None:
+            self.pane = self.query_one(TerminalPane)
+            self.pane.focus()
+            self.call_after_refresh(self.begin)
+
+        def begin(self) -> None:
+            self.pty, self.process = start(argv, *self.pane.grid_size)
+            self.pane.attach(self.pty)
+
+        def on_terminal_pane_closed(self) -> None:
+            self.process.wait()
+            self.exit()
+
+    Bench().run()
+
+
+class Operator:
+    """The app on a pty, and someone who types at it."""
+
+    def __init__(self, *argv: str) -> None:
+        self.pty, self.process = start([sys.executable, __file__, "--app", *argv], ROWS, COLS)
+
+    def __enter__(self) -> Operator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+        self.pty.close()
+
+    def wait_for(self, wanted: str, timeout: float = 60) -> float:
+        """Read what the app draws up to ``wanted``; seconds that took."""
+        begin = time.perf_counter()
+        seen, needle = b"", wanted.encode()
+        while needle not in seen:
+            if time.perf_counter() - begin > timeout:
+                raise TimeoutError(f"{wanted!r} did not come; last drawn: {seen[-300:]!r}")
+            data = self.pty.read()
+            if not data:
+                raise EOFError(f"the app ended before {wanted!r}: {seen[-2000:]!r}")
+            seen = seen[-64:] + data
+        return time.perf_counter() - begin
+
+    def drain(self, seconds: float) -> None:
+        """Read whatever the app draws for a while."""
+        timer = threading.Timer(seconds, self.pty.interrupt)
+        timer.start()
+        while self.pty.read():
+            pass
+
+    def cpu(self) -> float:
+        """CPU seconds the app has used (Linux)."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def latency(name: str, script: str, count: int) -> None:
+    with Operator(sys.executable, "-c", script) as operator:
+        operator.wait_for("r✓dy")
+        operator.drain(1.0)
+        times = []
+        for n in range(count):
+            key = KEYS[n % len(KEYS)]
+            operator.pty.write(key.encode())
+            times.append(operator.wait_for(key) * 1000)
+            operator.drain(0.02 + n % 7 * 0.003)
+    times.sort()
+    p50, p95 = statistics.median(times), times[int(len(times) * 0.95)]
+    print(f"key -> echo, {name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, max {times[-1]:.1f} ms")
+
+
+def idle(seconds: float) -> None:
+    with Operator("bash", "--norc") as operator:
+        operator.wait_for("$ ")
+        operator.drain(2.0)
+        before = operator.cpu()
+        operator.drain(seconds)
+        print(f"idle: {(operator.cpu() - before) / seconds * 100:.2f} % of a core over {seconds:.0f} s")
+
+
+def redraw_cpu(seconds: float) -> None:
+    with Operator(sys.executable, "-c", REDRAW) as operator:
+        operator.wait_for("r✓dy")
+        operator.drain(1.0)
+        before = operator.cpu()
+        operator.drain(seconds)
+        print(f"20 rows at 60 fps: {(operator.cpu() - before) / seconds * 100:.0f} % of a core")
+
+
+def flood() -> None:
+    with Operator("bash", "--norc") as operator:
+        operator.wait_for("$ ")
+        operator.drain(1.0)
+        operator.pty.write(b"seq 1 500000; echo d$((0))ne\r")
+        print(f"seq 1 500000: {operator.wait_for('d0ne'):.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=200, help="keys per latency run")
+    parser.add_argument("--seconds", type=float, default=10, help="length of the CPU runs")
+    parser.add_argument("--app", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.app:
+        run_app(options.app)
+        return
+    latency("idle", ECHO, options.count)
+    latency("20 rows redrawn at 60 fps", REDRAW, options.count)
+    idle(options.seconds)
+    redraw_cpu(options.seconds)
+    flood()
+
+
+if __name__ == "__main__":
+    main()
