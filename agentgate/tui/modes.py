@@ -22,6 +22,10 @@ class Panel(IntEnum):
     AUDIT = 3
     POLICY = 4
 
+    @property
+    def title(self) -> str:
+        return {1: "queue", 2: "action", 3: "audit", 4: "policy"}[self.value]
+
 
 class Cover(StrEnum):
     """What lies over the room and takes all keys."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
-from agentgate.tui.commands import Context
+from agentgate.tui.commands import LEADER, Context
 from agentgate.tui.inputs import Subject
 from agentgate.tui.layout import Plan, plan
 from agentgate.tui.modes import Cover, Mode, Panel
@@ -82,6 +82,10 @@ class State:
     @property
     def agent_has_keys(self) -> bool:
         return self.context is None
+
+    def agent_has_keys_for(self, key: str) -> bool:
+        """Whether ``key`` is the agent's."""
+        return self.agent_has_keys and key != LEADER
 
     def ask(self, number: int | None) -> Ask | None:
         return next((ask for ask in self.asks if ask.number == number), None)

@@ -1,0 +1,354 @@
+"""The control room: one Textual app around one session.
+
+This is the only place where the session's events, the operator's keys and the screen meet:
+
+    hub ──► _pump ──► Happened ──┐
+    keys, clicks, sizes ─────────┼─► tell ──► step (pure) ──► effects ──► session
+    drawn, hint over ────────────┘              └──► show ──► widgets
+
+Keys are taken here before any widget sees them, because only the state knows whose they are: the
+operator's, or the agent's, and then they go on to the terminal pane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import constants, events
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+
+from agentgate.gate.events import Decided, Event, PolicyChanged
+from agentgate.policy.errors import PolicyError
+from agentgate.pty import Pty
+from agentgate.session import Session
+from agentgate.settings import Settings
+from agentgate.tui import attention, bars
+from agentgate.tui.inputs import (
+    AlwaysRefused,
+    AskAlways,
+    Clicked,
+    Drawn,
+    Effect,
+    Give,
+    Happening,
+    HintOver,
+    Leave,
+    Move,
+    Pressed,
+    Quit,
+    Resized,
+    SendLeader,
+    SheetReady,
+    Subject,
+    WriteFailed,
+    WriteRule,
+)
+from agentgate.tui.launch import pane_environment, summary
+from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.overlay import Overlay
+from agentgate.tui.room import Room
+from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
+from agentgate.tui.step import step
+from agentgate.tui.terminal.pane import TerminalPane
+from agentgate.tui.theme import DARK, VARIABLES
+from agentgate.tui.widgets.queue import QueuePanel
+
+__all__ = ["GATE_LOST", "ControlRoom", "run", "run_tui"]
+
+GATE_LOST = 70
+"""Exit status when the gate was lost and the agent's own status is not known (EX_SOFTWARE, sysexits.h)."""
+
+LAST_OUTPUT_SECONDS = 1.0
+"""How long to wait for the end of the agent's output once the agent ended: a process that it left behind
+may hold the terminal open."""
+
+
+class ControlRoom(App[int]):
+    """Runs the agent of ``session`` in a pane; ``return_value`` is the agent's exit status."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []  # no ctrl+q, no ctrl+c: those keys are the agent's
+    CSS = "Screen { overflow: hidden; }"
+
+    class Happened(Message):
+        """Events of the session, in order."""
+
+        def __init__(self, happened: list[Event]) -> None:
+            super().__init__()
+            self.happened = happened
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.theme = DARK.name
+        self.session = session
+        self.state = State()
+        self.start_error: Exception | None = None
+        self._room = Room()
+        self._pty: Pty | None = None
+        self._overlay = Overlay(self, session)
+        self._output_ended = asyncio.Event()
+        self._leaving = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._attention = attention.Attention(session.settings.agent)
+        session.settings = replace(session.settings, env=pane_environment(session.settings.env))
+
+    # Start and end
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return VARIABLES
+
+    def get_default_screen(self) -> Room:
+        return self._room
+
+    def on_mount(self) -> None:
+        self._attention.begin(self)
+        self.set_interval(1.0, self._refresh_ages)
+        self.tell(Resized(*self.size))
+        self.call_after_refresh(self._start)
+
+    async def _start(self) -> None:
+        """Run the agent on a pty of the pane's size. When it cannot, leave with the reason."""
+        queue = self.session.hub.subscribe()
+        pane = self._room.pane
+        rows, cols = pane.size.height, pane.size.width
+        try:
+            self._pty = pty = Pty.open(max(rows, 1), max(cols, 1))
+            await self.session.start((pty.slave, pty.slave, pty.slave), controlling=True)
+        except Exception as error:
+            self.start_error = error
+            self.exit(1)
+            return
+        pty.close_slave()
+        pane.attach(pty)
+        self._spawn(self._pump(queue))
+        self._show()
+
+    async def _pump(self, queue: asyncio.Queue[Event]) -> None:
+        """Carry what the session says into the app's own queue of messages, in batches."""
+        while True:
+            batch = [await queue.get()]
+            while not queue.empty():
+                batch.append(queue.get_nowait())
+            self.post_message(self.Happened(batch))
+            await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
+
+    async def _leave_after_output(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._output_ended.wait(), LAST_OUTPUT_SECONDS)
+        await asyncio.sleep(0.05)  # the last lines are painted
+        if not self.state.asks:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        await self.session.close()
+        status = self.state.status
+        if status is None:
+            with contextlib.suppress(Exception):
+                status = await asyncio.wait_for(self.session.wait(), 2.0)
+        if status is None:
+            status = GATE_LOST if self.state.lost else 1
+        self.exit(status)
+
+    def on_unmount(self) -> None:
+        self._attention.end(self)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._pty is not None:
+            self._room.pane.detach()
+            self._pty.close()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # The one place where things happen
+
+    def tell(self, *happenings: Happening, at: float | None = None) -> None:
+        """Take in what happened, do what follows from it, and show the outcome. ``at`` is the moment of
+        a key press on the clock of ``time.monotonic``."""
+        before = self.state
+        for happening in happenings:
+            if isinstance(happening, Decided):
+                self._room.audit.add(happening.records)
+            result = step(self.state, happening, time.monotonic() if at is None else at)
+            self.state = result.state
+            for effect in result.effects:
+                self._do(effect)
+        if self.state is not before or any(isinstance(one, PolicyChanged) for one in happenings):
+            self._after(before)
+            self._show()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Give(number, verdict):
+                self.session.gate.answer(number, verdict)
+            case AskAlways(number):
+                self._offer_always(number)
+            case WriteRule(number):
+                self._write_rule(number)
+            case SendLeader():
+                self._room.pane.send_leader()
+            case Move(panel, how):
+                (self._overlay if panel is None else self._room.panels[panel]).move(how)
+            case Leave():
+                self._spawn(self._leave_after_output())
+            case Quit():
+                self._spawn(self._leave())
+
+    def _offer_always(self, number: int) -> None:
+        ask = self.state.ask(number)
+        if ask is None:
+            return
+        refusal = self.session.may_always(ask)
+        if refusal:
+            self.tell(AlwaysRefused(refusal))
+        else:
+            self._overlay.draft = self.session.draft(ask)
+            self.tell(SheetReady(number))
+
+    def _write_rule(self, number: int) -> None:
+        """Write the rule that the sheet shows; the question's end comes back as an event."""
+        ask = self.state.ask(number)
+        draft = self._overlay.draft
+        if ask is None or draft is None:
+            return
+        try:
+            self.session.allow_always(ask, draft)
+        except (PolicyError, OSError) as error:
+            self.tell(WriteFailed(str(error)))
+
+    def _after(self, before: State) -> None:
+        """The timers and signals that follow a change of the state."""
+        state = self.state
+        if state.subject is not None and state.drawn_at is None:
+            self.call_after_refresh(self._drawn, state.subject)
+        if state.drawn_at is not None and before.drawn_at is None:
+            self.set_timer(ARM_SECONDS + 0.01, self._show)
+        if state.hint is not None and state.hint != before.hint and not state.hint.urgent:
+            at = state.hint.at
+            self.set_timer(HINT_SECONDS, lambda: self.tell(HintOver(at)))
+        if len(state.asks) != len(before.asks):
+            arrived = len(state.asks) > len(before.asks)
+            self._attention.waiting(self, len(state.asks), ring=arrived and not self.app_focus)
+
+    def _drawn(self, subject: Subject) -> None:
+        self.tell(Drawn(subject))
+
+    # Showing
+
+    def facts(self) -> bars.Facts:
+        session = self.session
+        return bars.Facts(session.settings.agent, session.gate_kind, session.policy_file.label, session.mark)
+
+    def _show(self) -> None:
+        if not self._room.is_mounted or self._leaving:
+            return
+        state, now = self.state, time.monotonic()
+        ask = state.ask(state.current)
+        refusal = self.session.may_always(ask) if ask else ""
+        self._room.show(state, self.facts(), self.session.policy, refusal, now)
+        self._overlay.show(state, now)
+
+    def _refresh_ages(self) -> None:
+        if self.state.asks:
+            self._show()
+
+    def save_svg(self, path: str | os.PathLike[str]) -> None:
+        """Write a picture of the screen as it is now."""
+        Path(path).write_text(self.export_screenshot(title="agentgate"), encoding="utf-8")
+
+    # What Textual tells
+
+    async def on_event(self, event: events.Event) -> None:
+        if not event.is_forwarded and self._room.is_mounted:
+            if isinstance(event, events.Key) and not self.state.agent_has_keys_for(event.key):
+                self.app_focus = True
+                self.tell(Pressed(event.key), at=event.time)
+                return
+            if isinstance(event, events.MouseDown) and self._take_click(event):
+                return
+        await super().on_event(event)
+
+    def _take_click(self, event: events.MouseDown) -> bool:
+        """Change the mode where the click asks for that. A click that only brings the operator back to
+        the agent is not the agent's."""
+        if self.state.cover is not Cover.NONE:
+            return False
+        widget, _ = self.get_widget_at(event.x, event.y)
+        if isinstance(widget, TerminalPane):
+            if self.state.mode is Mode.CONTROL:
+                self.tell(Clicked(None))
+                return True
+            return False
+        for panel, known in self._room.panels.items():
+            if known in widget.ancestors_with_self:
+                self.tell(Clicked(panel))
+                return False
+        if widget is self._room.tabs:
+            self.tell(Clicked(bars.tab_at(event.x)))
+            return True
+        if widget is self._room.alert:
+            self.tell(Clicked(Panel.QUEUE))
+            return True
+        return False
+
+    def on_control_room_happened(self, message: Happened) -> None:
+        self.tell(*message.happened)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.tell(Resized(event.size.width, event.size.height))
+
+    def on_queue_panel_picked(self, message: QueuePanel.Picked) -> None:
+        self.tell(Clicked(Panel.QUEUE, message.number))
+
+    def on_terminal_pane_closed(self) -> None:
+        self._output_ended.set()
+
+    def on_terminal_pane_bell(self) -> None:
+        self._attention.ring(self)
+
+
+def run_tui(session: Session) -> int:
+    """Run the session in the control room until it is left; returns the exit status, the agent's.
+
+    Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
+    """
+    return asyncio.run(_run(session))
+
+
+async def _run(session: Session) -> int:
+    constants.ESCAPE_DELAY = 0.025  # type: ignore[misc]
+    app = ControlRoom(session)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, app.exit, 128 + number)
+    try:
+        status = await app.run_async()
+    finally:
+        await session.close()
+    if app.start_error is not None:
+        raise app.start_error
+    if app.return_code is None or app.return_value is None:  # Textual has said what went wrong
+        return 1
+    print(summary(app.state, session.settings.audit))
+    return status
+
+
+def run(settings: Settings) -> int:
+    """`run_tui` on a new session. Raises PolicyError or OSError when its policy cannot be loaded."""
+    return run_tui(Session(settings))

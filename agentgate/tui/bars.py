@@ -1,0 +1,126 @@
+"""The one-line bars - header, hints, alert, tabs, banner - as pure functions of state and a width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentgate.tui import commands, words
+from agentgate.tui.commands import Context
+from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
+from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.state import State
+
+__all__ = ["PORTABLE", "Facts", "alert", "banner", "header", "hints", "tab_at", "tabs"]
+
+PORTABLE = "portable gate: PATH + proxy only"
+"""What the header says of the shim gate, so that nobody takes it for the kernel's."""
+
+SPACE = ("  ", Ink.PLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the header tells of the session. ``gate`` is kernel, shim or none."""
+
+    agent: str
+    gate: str
+    policy: str
+    mark: str
+
+
+def header(state: State, facts: Facts, cells: int) -> Line:
+    """Who, which mode, which gate, which policy, how many wait; at the right the session's mark.
+
+    Where it gets narrow the policy's label is cut first, then the product's own name goes.
+    """
+    mode = (f" {state.mode.value.upper()} ", Ink.AGENT if state.mode is Mode.AGENT else Ink.CONTROL)
+    gate = {
+        "kernel": (("gate ", Ink.DIM), ("kernel", Ink.ALLOW)),
+        "shim": ((PORTABLE, Ink.DENY),),
+    }.get(facts.gate, (("gate ", Ink.DIM), ("none", Ink.DENY)))
+    if state.lost:
+        gate = (("gate ", Ink.DIM), ("LOST", Ink.ALARM))
+    count = len(state.asks)
+    waiting = (f"{count} waiting", Ink.WAIT if count else Ink.DIM)
+    right: Line = (waiting, SPACE, ("mark ", Ink.DIM), (facts.mark, Ink.DIM), (" ", Ink.PLAIN))
+    if state.status is not None:
+        right = ((f"ended, status {state.status}", Ink.STRONG), SPACE, *right)
+    name: Line = ((" agentgate ", Ink.DIM),)
+    agent = (outside(facts.agent, 40), Ink.STRONG)
+    label = outside(facts.policy, 200)
+    for lead in (name, ((" ", Ink.PLAIN),)):
+        left: Line = (*lead, agent, SPACE, mode, SPACE, *gate, SPACE, ("policy ", Ink.DIM))
+        room = cells - width(left) - width(right) - 2
+        if room >= min(len(label), 12):
+            return spread((*left, (clip(label, room), Ink.PLAIN)), right, cells)
+    return spread((*lead, agent, SPACE, mode, SPACE, *gate), right, cells)
+
+
+def hints(state: State, armed: bool, cells: int) -> Line:
+    """The bottom line: what was just said, else the keys that act here."""
+    if state.hint:
+        ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
+        return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
+    leader = commands.key_label(commands.LEADER)
+    keys: list[Line] = []
+    context = state.context if state.context in (Context.LEADER, Context.CONTROL) else None
+    if context is None and state.mode is Mode.CONTROL:
+        context = Context.CONTROL
+    for command in commands.of(context or Context.LEADER):
+        if not command.label or (context is None and command.id in ("send-leader", "cancel")):
+            continue
+        verdict = command.id in ("allow", "deny", "always")
+        if context is None and verdict and not state.asks:
+            continue
+        key = "j/k" if command.id == "next" else commands.key_label(command.keys[0])
+        ink = Ink.KEY if armed or not verdict else Ink.IDLE
+        keys.append(((key, ink), (f" {command.label}", Ink.DIM)))
+    lead: Line = ((" ", Ink.PLAIN),)
+    if context is None:
+        lead = ((f" {leader}", Ink.KEY), (" then  ", Ink.DIM))
+    elif context is Context.LEADER:
+        lead = ((f" {leader} ", Ink.CONTROL), SPACE)
+    return fit(sum(((*key, ("   ", Ink.PLAIN)) for key in keys), lead), cells)
+
+
+def alert(state: State, cells: int) -> Line:
+    """The line of a narrow screen in AGENT mode: the oldest question, and how many more."""
+    if not state.asks:
+        return ((" nothing waits", Ink.DIM),)
+    ask = state.asks[0]
+    more = len(state.asks) - 1
+    right: Line = ((f"+{more} more ", Ink.WAIT),) if more else ((" ", Ink.PLAIN),)
+    mark = words.wait_mark(ask.ruling)
+    left: Line = ((" ", Ink.PLAIN), mark, (f" {ask.action.kind.value} ", Ink.DIM))
+    room = cells - width(left) - width(right) - 1
+    shown = words.middle(words.target(ask.action), room)
+    return spread((*left, (shown, Ink.STRONG)), right, cells)
+
+
+def tab_at(x: int) -> Panel:
+    """The panel whose tab is at column ``x``."""
+    right = 1
+    for panel in Panel:
+        right += len(f" {panel.value} {panel.title}  ")
+        if x < right:
+            return panel
+    return Panel.POLICY
+
+
+def tabs(state: State, cells: int) -> Line:
+    """The panels of a narrow screen in CONTROL, the one in view marked."""
+    line: list[tuple[str, Ink]] = [(" ", Ink.PLAIN)]
+    for panel in Panel:
+        here = panel is state.panel
+        line += [
+            (f" {panel.value} {panel.title} ", Ink.CONTROL if here else Ink.DIM),
+            (" ", Ink.PLAIN),
+        ]
+    return fit(tuple(line), cells)
+
+
+def banner(state: State, cells: int, rows: int) -> list[Line]:
+    """Says that the gate is gone, why, and how to leave."""
+    how = "q leaves" if state.mode is Mode.CONTROL else f"{commands.key_label(commands.LEADER)} q leaves"
+    text = f" GATE LOST  {outside(state.lost, 400)}. Everything is denied, the agent is ended. {how}"
+    return fold(((text, Ink.ALARM),), cells)[:rows]

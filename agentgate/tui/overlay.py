@@ -1,0 +1,64 @@
+"""Puts the cover that the state asks for over the room, and keeps what it says true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+
+from agentgate.policy.suggest import Draft
+from agentgate.session import Session
+from agentgate.tui.modes import Cover
+from agentgate.tui.state import State
+from agentgate.tui.widgets import covers
+
+__all__ = ["Overlay"]
+
+_TITLES = {Cover.HELP: "keys", Cover.SHEET: "allow always", Cover.QUIT: "leave?"}
+
+
+class Overlay:
+    """``draft`` is the rule that the sheet shows, and that its ``enter`` writes."""
+
+    def __init__(self, app: App[Any], session: Session) -> None:
+        self._app = app
+        self._session = session
+        self._screen: covers.Cover | None = None
+        self.draft: Draft | None = None
+
+    def show(self, state: State, now: float) -> None:
+        if state.cover is Cover.NONE:
+            if self._screen is not None:
+                self._screen = None
+                self._app.pop_screen()
+            return
+        if self._screen is None:
+            self._screen = covers.Cover(f"{_TITLES[state.cover]} · {self._session.mark}")
+            self._app.push_screen(self._screen)
+        cells = covers.cells(state.width)
+        if state.cover is Cover.HELP:
+            lines = covers.help_lines(cells)
+        elif state.cover is Cover.QUIT:
+            lines = covers.quit_lines(state.status is None, len(state.asks), cells)
+        else:
+            hint = state.hint.text if state.hint else ""
+            lines = covers.sheet_lines(self._sheet(state), state.sheet_error, hint, state.armed(now), cells)
+        self._screen.show(lines, state.width, state.height)
+
+    def move(self, how: str) -> None:
+        if self._screen is not None:
+            self._screen.text.move(how)
+
+    def _sheet(self, state: State) -> covers.Sheet:
+        """What the sheet says of the draft: its rule as it will stand, and where."""
+        ask = state.ask(state.sheet)
+        if ask is None or self.draft is None:
+            return covers.Sheet("", (), "")
+        file = self._session.policy_file
+        place = file.label if file.path else f"a new {file.new_path.name}, a copy of the {file.label}"
+        rule, line = ask.ruling.rule, ask.ruling.line
+        if rule:
+            place += f", before rule {rule}" + (f", line {line}" if line else "")
+        else:
+            place += ", behind the last rule"
+        return covers.Sheet(ask.action.target, tuple(self.draft.to_yaml(0)), place)

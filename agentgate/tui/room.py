@@ -1,0 +1,136 @@
+"""The screen: every widget of the room, and the one function that shows a state on them."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+
+from agentgate.policy.model import Policy
+from agentgate.tui import bars
+from agentgate.tui.bars import Facts
+from agentgate.tui.commands import LEADER, key_label
+from agentgate.tui.ink import Ink
+from agentgate.tui.layout import Box, Plan
+from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.state import State
+from agentgate.tui.terminal.pane import TerminalPane
+from agentgate.tui.widgets.audit import AuditPanel
+from agentgate.tui.widgets.bar import Bar
+from agentgate.tui.widgets.detail import DetailPanel
+from agentgate.tui.widgets.policy import PolicyPanel
+from agentgate.tui.widgets.queue import QueuePanel
+
+__all__ = ["Room"]
+
+
+class Room(Screen[None], inherit_bindings=False):
+    """Widgets stand where the plan says, by absolute offsets; panels lie in a layer over the agent's."""
+
+    DEFAULT_CSS = """
+    Room {
+        layers: agent panels;
+        background: $background;
+        & > * { position: absolute; layer: panels; }
+        & > TerminalPane { layer: agent; }
+        & > #divider { background: $background; color: $line; }
+        & > #alert { background: $panel; }
+        & > #banner { background: $error; }
+    }
+    """
+
+    AUTO_FOCUS = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pane = TerminalPane(id="agent")
+        self.header = Bar(id="header")
+        self.banner = Bar(id="banner")
+        self.tabs = Bar(id="tabs")
+        self.divider = Bar(id="divider")
+        self.queue = QueuePanel(id="queue")
+        self.detail = DetailPanel(id="detail")
+        self.audit = AuditPanel(id="audit")
+        self.policy = PolicyPanel(id="policy")
+        self.alert = Bar(id="alert")
+        self.hints = Bar(id="hints")
+        self.panels: dict[Panel, QueuePanel | DetailPanel | AuditPanel | PolicyPanel] = {
+            Panel.QUEUE: self.queue,
+            Panel.DETAIL: self.detail,
+            Panel.AUDIT: self.audit,
+            Panel.POLICY: self.policy,
+        }
+        self._plan: Plan | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+        yield self.header
+        yield self.banner
+        yield self.divider
+        yield self.tabs
+        yield from self.panels.values()
+        yield self.alert
+        yield self.hints
+
+    def show(self, state: State, facts: Facts, policy: Policy, refusal: str, now: float) -> None:
+        """Make the screen say what ``state`` says. ``refusal``: why "always" is not offered, if not."""
+        plan = state.plan
+        if plan != self._plan:
+            self._plan = plan
+            self._arrange(plan)
+        width = state.width
+        armed = state.armed(now)
+        self.header.show(bars.header(state, facts, width))
+        self.hints.show(bars.hints(state, armed, width))
+        if plan.alert:
+            self.alert.show(bars.alert(state, width))
+        if plan.tabs:
+            self.tabs.show(bars.tabs(state, width))
+        if plan.banner:
+            self.banner.show(*bars.banner(state, width, plan.banner.height))
+        if plan.divider:
+            ink = Ink.DENY if state.mode is Mode.CONTROL else Ink.DIM
+            self.divider.show(*[(("│", ink),)] * plan.divider.height)
+        control = state.mode is Mode.CONTROL
+        self.queue.show(state.asks, state.current, now)
+        keys = "" if control else f"{key_label(LEADER)} "
+        self.detail.show(state.ask(state.current), refusal, now, keys, armed)
+        self.policy.show(policy, facts.policy, state.policy_error, control and state.panel is Panel.POLICY)
+        for panel, widget in self.panels.items():
+            if panel is not Panel.POLICY:
+                widget.set_class(control and state.panel is panel, "has-keys")
+        self.pane.input_enabled = state.agent_has_keys
+        self._give_focus(state)
+
+    def _arrange(self, plan: Plan) -> None:
+        _place(self.pane, plan.agent)
+        _place(self.header, plan.header)
+        _place(self.hints, plan.hints)
+        _place(self.banner, plan.banner)
+        _place(self.divider, plan.divider)
+        _place(self.tabs, plan.tabs)
+        _place(self.alert, plan.alert)
+        for panel, widget in self.panels.items():
+            _place(widget, plan.panels.get(panel))
+
+    def _give_focus(self, state: State) -> None:
+        """The terminal has the focus while it has the keys; only then its cursor shows and its child
+        thinks itself looked at."""
+        if state.cover is not Cover.NONE:
+            return
+        if state.mode is Mode.AGENT:
+            wanted: Widget = self.pane
+        else:
+            panel = self.panels[state.panel]
+            wanted = panel.list if isinstance(panel, PolicyPanel) else panel
+        if self.focused is not wanted:
+            self.set_focus(wanted, scroll_visible=False)
+
+
+def _place(widget: QueuePanel | Widget | Vertical, box: Box | None) -> None:
+    widget.display = box is not None and box.width > 0 and box.height > 0
+    if box is not None:
+        widget.styles.offset = (box.x, box.y)
+        widget.styles.width = box.width
+        widget.styles.height = box.height

@@ -1,0 +1,125 @@
+"""What lies over the room: the help, the sheet of an "always" rule, the question about quitting.
+
+They only show. Keys are the app's, as everywhere; see ``commands.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from agentgate.tui import commands
+from agentgate.tui.commands import Context
+from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.widgets.lines import Lines
+
+__all__ = ["Cover", "Sheet", "cells", "help_lines", "quit_lines", "sheet_lines"]
+
+
+WIDEST = 84
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the sheet of an "always" shows: the action's target, the rule's lines, where it will stand."""
+
+    target: str
+    rule: tuple[str, ...]
+    place: str
+
+
+def cells(width: int) -> int:
+    """Cells of a line of text in a cover, on a screen of ``width`` cells."""
+    return max(20, min(WIDEST, width - 4) - 6)
+
+
+def help_lines(cells: int) -> list[Line]:
+    """Every command of the table, by context."""
+    lines: list[Line] = []
+    for context in Context:
+        lines += [() for _ in lines[:1]]
+        lines.append(((context.value, Ink.WAIT),))
+        for command in commands.of(context):
+            keys = ", ".join(commands.key_label(key) for key in command.keys)
+            lines += fold(((f"  {keys:<12} ", Ink.KEY), (command.help, Ink.PLAIN)), cells, indent=15)
+    return lines
+
+
+def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) -> list[Line]:
+    ink = Ink.KEY if armed else Ink.IDLE
+    lines = fold((("allows now: ", Ink.DIM), (outside(sheet.target, 2000), Ink.STRONG)), cells, indent=2)
+    lines += [(), *fold((("writes into ", Ink.DIM), (sheet.place, Ink.PLAIN)), cells, indent=2), ()]
+    for text in sheet.rule:
+        lines += fold((("│ ", Ink.DIM), (outside(text), Ink.ALLOW)), cells, indent=4)
+    lines += [
+        (),
+        (("enter", ink), (" write it and allow   ", Ink.DIM), ("esc", Ink.KEY), (" close", Ink.DIM)),
+    ]
+    if error:
+        lines += [(), *fold((("not written: ", Ink.DENY), (outside(error, 1000), Ink.DENY)), cells)]
+    elif hint:
+        lines += [(), *fold(((hint, Ink.WAIT),), cells)]
+    return lines
+
+
+def quit_lines(alive: bool, waiting: int, cells: int) -> list[Line]:
+    parts = []
+    if alive:
+        parts.append("ends the agent and everything it started")
+    if waiting:
+        parts.append(f"denies {waiting} waiting action{'s' if waiting != 1 else ''}")
+    lines = fold((("Leaving " + " and ".join(parts) + ".", Ink.PLAIN),), cells)
+    return [*lines, (), (("y", Ink.KEY), (" leave   ", Ink.DIM), ("esc", Ink.KEY), (" stay", Ink.DIM))]
+
+
+class Text(Lines):
+    """Ready-made lines that can be scrolled."""
+
+    DEFAULT_CSS = """
+    Text { background: $surface; border-top: none; padding: 0 0 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[Line] = []
+
+    def rows(self) -> int:
+        return len(self.lines)
+
+    def row(self, index: int, cells: int) -> list[Line]:
+        return [self.lines[index]]
+
+
+class Cover(ModalScreen[None], inherit_bindings=False):
+    """A box over the room, as high as its lines need and the screen allows."""
+
+    DEFAULT_CSS = """
+    Cover { align: center middle; background: $background 60%; }
+    Cover > Vertical {
+        background: $surface;
+        border: round $ink-dim;
+        border-title-color: $ink-strong;
+        border-title-style: bold;
+        padding: 0 1;
+    }
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.text = Text()
+        self._box = Vertical(self.text)
+        self._box.border_title = title
+
+    def compose(self) -> ComposeResult:
+        yield self._box
+
+    def show(self, lines: list[Line], width: int, height: int) -> None:
+        """``lines`` on a screen of ``width`` x ``height`` cells."""
+        self._box.styles.width = min(WIDEST, width - 4)
+        self._box.styles.height = min(len(lines) + 2, height - 2)
+        if lines != self.text.lines:
+            self.text.lines = lines
+            self.text.changed()

@@ -1,0 +1,103 @@
+"""The detail: everything that is known of the action that the keys are about."""
+
+from __future__ import annotations
+
+from agentgate.actions import Source
+from agentgate.gate.events import Ask
+from agentgate.tui import words
+from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.widgets.lines import Lines
+
+__all__ = ["DetailPanel", "describe"]
+
+LABEL = 9
+"""Cells of the column of labels."""
+
+
+def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: int) -> list[Line]:
+    """The lines of the detail for a panel of ``cells`` cells.
+
+    ``refusal`` says why "always" is not offered (empty when it is); ``keys`` goes before the verdict keys
+    (the leader, in AGENT mode); ``armed`` whether those keys count already.
+    """
+    action, ruling = ask.action, ask.ruling
+    lines: list[Line] = []
+
+    def field(label: str, text: str, ink: Ink = Ink.PLAIN) -> None:
+        if text:
+            lines.extend(fold(((label.ljust(LABEL), Ink.DIM), (text, ink)), cells, indent=LABEL))
+
+    lines += fold(((outside(action.target), Ink.STRONG),), cells, indent=2)
+    if action.origin:
+        field("from", outside(action.origin), Ink.STRONG)
+    syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
+    field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
+    lines.append(keys_line(refusal, keys, armed))
+    guard = ruling.source is Source.GUARD
+    field("asked by", outside(ruling.why, 1000), Ink.GUARD if guard else Ink.WAIT)
+    field("claimed:", outside(action.intent, 2000), Ink.CLAIM)
+    field("cwd", outside(action.cwd))
+    for index, line in enumerate(words.chain(action)):
+        label = ("chain" if index == 0 else "").ljust(LABEL)
+        lines += fold(((label, Ink.DIM), *line), cells, indent=LABEL + 2 * index)
+    if " ".join(action.argv) not in ("", action.target):
+        field("argv", " ".join(outside(word) for word in action.argv))
+    field("gate", ask.gate)
+    if refusal:
+        field("always", outside(refusal, 400))
+    return lines
+
+
+def keys_line(refusal: str, keys: str, armed: bool) -> Line:
+    ink = Ink.KEY if armed else Ink.IDLE
+    line: Line = (
+        (keys, Ink.DIM),
+        ("a", ink),
+        (" allow once   ", Ink.DIM),
+        ("d", ink),
+        (" deny", Ink.DIM),
+    )
+    if not refusal and not keys:
+        line = (*line, ("   ", Ink.DIM), ("A", ink), (" always", Ink.DIM))
+    return line
+
+
+class DetailPanel(Lines):
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ask: Ask | None = None
+        self._rest: tuple[str, float, str, bool] = ("", 0.0, "", False)
+        self._folded: list[Line] = []
+        self._drawn: object = None
+
+    def show(self, ask: Ask | None, refusal: str, now: float, keys: str, armed: bool) -> None:
+        """See `describe`; None for ``ask`` when nothing is shown."""
+        held = words.age(now - ask.since) if ask else ""
+        drawn = (ask, refusal, held, keys, armed)
+        if drawn == self._drawn:
+            return
+        other = (self._ask and self._ask.number) != (ask and ask.number)
+        self._drawn = drawn
+        self._ask, self._rest = ask, (refusal, now, keys, armed)
+        self.border_title = f"2 ACTION {ask.number}" if ask else "2 ACTION"
+        self.changed()
+        if other:
+            self.scroll_home(animate=False, immediate=True)
+
+    def changed(self) -> None:
+        self._folded = []
+        if self._ask and self.size.width:
+            refusal, now, keys, armed = self._rest
+            cells = self.size.width - 1
+            self._folded = describe(self._ask, refusal, now, keys, armed, cells)
+        more = len(self._folded) - self.size.height
+        self.border_subtitle = f"{more} more lines ↓" if more > 0 and self.size.height else ""
+        super().changed()
+
+    def rows(self) -> int:
+        return max(1, len(self._folded))
+
+    def row(self, index: int, cells: int) -> list[Line]:
+        if not self._folded:
+            return [(("the oldest action that waits is shown here in full", Ink.DIM),)]
+        return [self._folded[index]]

@@ -1,0 +1,80 @@
+"""The queue: two lines for each action that waits, oldest first."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.message import Message
+
+from agentgate.gate.events import Ask
+from agentgate.tui import words
+from agentgate.tui.ink import Ink, Line, clip, outside, spread
+from agentgate.tui.widgets.lines import Lines
+
+__all__ = ["QueuePanel", "card"]
+
+
+def card(ask: Ask, now: float, shown: bool, cells: int) -> list[Line]:
+    """Mark, kind, target and age; below who it is and what it says it is for."""
+    edge = ("▌" if shown else " ", Ink.WAIT)
+    action = ask.action
+    age = ((f"{words.age(now - ask.since)} ", Ink.DIM),)
+    first: Line = (
+        edge,
+        words.wait_mark(ask.ruling),
+        (f" {action.kind.value} ", Ink.DIM),
+        (words.target(action), Ink.STRONG if shown else Ink.PLAIN),
+    )
+    second: Line = (edge, (f"  {words.who(action)}", Ink.DIM))
+    if action.intent:
+        second = (*second, ("  claimed: ", Ink.DIM), (outside(action.intent, 200), Ink.CLAIM))
+    return [spread(first, age, cells), second]
+
+
+class QueuePanel(Lines):
+    """Shows the questions; `Picked` when one is clicked."""
+
+    row_height = 2
+
+    class Picked(Message):
+        """Question ``number`` was clicked."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._asks: tuple[Ask, ...] = ()
+        self._current: int | None = None
+        self._now = 0.0
+        self._drawn: object = None
+
+    def show(self, asks: tuple[Ask, ...], current: int | None, now: float) -> None:
+        """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age."""
+        ages = tuple(words.age(now - ask.since) for ask in asks)
+        if (asks, current, ages) == self._drawn:
+            return
+        moved = self._current != current
+        self._drawn = (asks, current, ages)
+        self._asks, self._current, self._now = asks, current, now
+        self.border_title = clip("1 QUEUE", 20)
+        self.border_subtitle = f"{len(asks)} waiting" if asks else ""
+        self.changed()
+        place = next((i for i, ask in enumerate(asks) if ask.number == current), None)
+        if moved or place != self.cursor:
+            self.point(place)
+
+    def rows(self) -> int:
+        return max(1, len(self._asks))
+
+    def row(self, index: int, cells: int) -> list[Line]:
+        if not self._asks:
+            return [(("nothing waits", Ink.DIM),)]
+        ask = self._asks[index]
+        return card(ask, self._now, ask.number == self._current, cells)
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.row_at(event.y - self.gutter.top)
+        if index is not None and self._asks:
+            event.stop()
+            self.post_message(self.Picked(self._asks[index].number))
