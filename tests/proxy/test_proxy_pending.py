@@ -25,7 +25,7 @@ from proxy_tools import (
 )
 
 from agentgate.intercept.proxy import Proxy
-from agentgate.intercept.proxy.departure import Departed, departure, unless_departed
+from agentgate.intercept.proxy.departure import Departed, UntilDeparture
 
 
 def request(kind: str, target: str) -> bytes:
@@ -140,40 +140,46 @@ async def test_client_that_leaves_while_the_server_thinks_frees_the_server(gate:
 
 
 @pytest.mark.parametrize("epoll", [True, False])
-async def test_departure_is_seen_behind_unread_bytes_or_without(
+async def test_departure_is_seen_and_the_work_finished_before_the_return(
     epoll: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not epoll:  # as on systems without it, where only an end without bytes before it is seen
         monkeypatch.delattr(select, "EPOLLRDHUP")
+    steps = []
     ours, theirs = socket.socketpair()
-    with ours:
-        ours.setblocking(False)
-        watch = asyncio.create_task(departure(ours))
-        await asyncio.sleep(0.05)
-        assert not watch.done()
+
+    def leave() -> None:
+        assert steps == ["begun"]
         if epoll:
             theirs.send(b"unread")
-        await asyncio.sleep(0.05)
-        assert not watch.done()
         theirs.close()
-        await asyncio.wait_for(watch, SECONDS)
-
-
-async def test_work_is_given_up_and_finished_before_the_return() -> None:
-    ours, theirs = socket.socketpair()
-    cleaned = False
-
-    async def work() -> None:
-        nonlocal cleaned
-        try:
-            await asyncio.sleep(SECONDS * 2)
-        finally:
-            await asyncio.sleep(0.01)
-            cleaned = True
 
     with ours:
         ours.setblocking(False)
-        asyncio.get_running_loop().call_later(0.05, theirs.close)
+        asyncio.get_running_loop().call_later(0.1, leave)
         with pytest.raises(Departed):
-            await unless_departed(ours, work())
-        assert cleaned
+            async with asyncio.timeout(SECONDS), UntilDeparture(ours):
+                try:
+                    steps.append("begun")
+                    await asyncio.sleep(SECONDS * 2)
+                finally:
+                    await asyncio.sleep(0.01)
+                    steps.append("cleaned")
+    assert steps == ["begun", "cleaned"]
+    await asyncio.sleep(0)  # no cancellation is left over
+
+
+async def test_a_cancellation_from_elsewhere_stays_one() -> None:
+    ours, theirs = socket.socketpair()
+
+    async def work() -> None:
+        async with UntilDeparture(ours):
+            await asyncio.sleep(SECONDS * 2)
+
+    with ours, theirs:
+        ours.setblocking(False)
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

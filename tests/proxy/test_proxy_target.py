@@ -88,6 +88,7 @@ def test_one_spelling(text: str, target: str) -> None:
         "\u2100.example:443",
         "\ud800.example:443",
         "\u00fc" * 64 + ".example:443",
+        "\u00fc" * 254 + ":443",
         "::1:443",
         "2001:db8::1",
         "[::1]",

@@ -10,62 +10,90 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from types import TracebackType
 
-__all__ = ["Departed", "departure", "unless_departed"]
+__all__ = ["Departed", "UntilDeparture"]
 
-T = TypeVar("T")
+_LOOK = 0.5  # seconds, where the kernel does not tell
 
 
 class Departed(Exception):
     """The client went away before the work was done; the work has been cancelled."""
 
 
-def _settle(gone: asyncio.Future[None]) -> None:
-    if not gone.done():
-        gone.set_result(None)
+class UntilDeparture:
+    """``async with UntilDeparture(sock):`` cancels its body when the peer of ``sock`` ends its side or
+    resets the connection, and then raises Departed, as ``asyncio.timeout`` does with time.
+
+    A peer that has only ended its sending side counts as gone: over TCP the two look the same.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._gone = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelled_before = task.cancelling()
+        self._stop = (_told if hasattr(select, "EPOLLRDHUP") else _looked)(self._sock, self._depart)
+
+    def _depart(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self._stop()  # or the loop would call again and again while the work winds up
+            self._task.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+        if self._gone and self._task.uncancel() <= self._cancelled_before and kind is asyncio.CancelledError:
+            raise Departed from None
 
 
-async def departure(sock: socket.socket) -> None:
-    """Return when the peer of ``sock`` has ended its side or reset the connection."""
-    if not hasattr(select, "EPOLLRDHUP"):
-        await _departure_by_looking(sock)
-        return
+def _told(sock: socket.socket, depart: Callable[[], None]) -> Callable[[], None]:
+    """Have the kernel tell; returns what ends that."""
     loop = asyncio.get_running_loop()
-    gone = loop.create_future()
-    with select.epoll() as watch:
-        watch.register(sock.fileno(), select.EPOLLRDHUP)  # EPOLLHUP and EPOLLERR come unasked
-        loop.add_reader(watch.fileno(), _settle, gone)
-        try:
-            await gone
-        finally:
-            loop.remove_reader(watch.fileno())
-
-
-async def _departure_by_looking(sock: socket.socket, seconds: float = 0.5) -> None:
-    while True:
-        try:
-            if not sock.recv(1, socket.MSG_PEEK):
-                return
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError:
-            return
-        await asyncio.sleep(seconds)
-
-
-async def unless_departed(sock: socket.socket, work: Coroutine[Any, Any, T], name: str = "proxy work") -> T:
-    """The result of ``work``, which is cancelled when the peer of ``sock`` goes away (Departed) or when
-    the caller is cancelled. Nothing of it runs any more when this returns."""
-    task = asyncio.create_task(work, name=name)
-    watch = asyncio.create_task(departure(sock), name="proxy departure")
+    watch = select.epoll()
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Departed
-        return task.result()
-    finally:
-        watch.cancel()
-        task.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
+        watch.register(sock.fileno(), select.EPOLLRDHUP)  # EPOLLHUP and EPOLLERR come unasked
+        loop.add_reader(watch.fileno(), depart)
+    except BaseException:
+        watch.close()
+        raise
+
+    def stop() -> None:
+        if not watch.closed:
+            loop.remove_reader(watch.fileno())
+            watch.close()
+
+    return stop
+
+
+def _looked(sock: socket.socket, depart: Callable[[], None]) -> Callable[[], None]:
+    """Look now and then; an end behind unread bytes is not seen. Returns what ends it."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        nonlocal timer
+        try:
+            ended = not sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            depart()
+        else:
+            timer = loop.call_later(_LOOK, look)
+
+    def stop() -> None:
+        if timer is not None:
+            timer.cancel()
+
+    timer = loop.call_later(_LOOK, look)
+    return stop

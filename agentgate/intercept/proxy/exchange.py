@@ -16,7 +16,7 @@ import h11
 
 from agentgate.actions import Action, Answer, Kind, Process, Verdict
 from agentgate.intercept.proxy import headers, messages
-from agentgate.intercept.proxy.departure import Departed, unless_departed
+from agentgate.intercept.proxy.departure import Departed, UntilDeparture
 from agentgate.intercept.proxy.dial import DialFailed, Resolve, dial, dial_through
 from agentgate.intercept.proxy.headers import BadRequest, Wanted
 from agentgate.intercept.proxy.limits import Limits
@@ -135,7 +135,8 @@ class Exchange:
         return event
 
     async def _tunnel(self, wanted: Wanted) -> bool:
-        upstream, early = await unless_departed(self._sock, self._open(wanted), f"proxy {wanted.target}")
+        async with UntilDeparture(self._sock):
+            upstream, early = await self._open(wanted)
         try:
             await asyncio.get_running_loop().sock_sendall(self._sock, messages.ESTABLISHED)
         except BaseException:
@@ -158,7 +159,8 @@ class Exchange:
 
     async def _plain(self, request: h11.Request, wanted: Wanted) -> bool:
         # One server connection per request: the next may be for another host, and is decided anew.
-        upstream = await unless_departed(self._sock, self._forward(request, wanted), f"proxy {wanted.target}")
+        async with UntilDeparture(self._sock):
+            upstream = await self._forward(request, wanted)
         if upstream is not None:
             await self._house.pump.carry(
                 self._sock, upstream.sock, from_client=self._wire.trailing, from_server=upstream.trailing

@@ -135,9 +135,6 @@ class Pump:
             if what == "open":
                 self._leases.add(lease)
                 self._watch(lease)
-                # what was read early goes at once, and with it the first look at both sockets
-                for sock in (lease.tunnel.client, lease.tunnel.server):
-                    self._turn(lease, sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
             elif lease in self._leases:
                 self._end(lease, orderly=False)
         return True

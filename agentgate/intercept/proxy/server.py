@@ -21,6 +21,8 @@ __all__ = ["Proxy"]
 _DIRECT = "localhost,127.0.0.1,::1"
 _FILES_EACH = 3  # descriptors a connection may need: client, server, the watch on a held client
 _FILES_KEPT = 200  # left to the rest of the program
+_ACCEPTED = 64  # connections taken before the loop may do something else
+_PAUSE = 0.2  # seconds without accepting when there are no descriptors left
 _TURNED_AWAY = 64  # clients beyond the bound that are told so at one time
 
 
@@ -47,7 +49,7 @@ class Proxy:
         pump = Pump(half_closed=self._limits.half_closed, name=self._name)
         self._house = House(decide, attribute, resolve, upstream, self._limits, pump)
         self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._turning_away: set[asyncio.Task[None]] = set()
         self._port = 0
@@ -64,20 +66,22 @@ class Proxy:
         self._socket = listener
         self._port = int(listener.getsockname()[1])
         self._house.pump.start()
-        self._accepting = asyncio.create_task(self._accept(listener), name=f"{self._name} accept")
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
         return self._port
 
     async def close(self) -> None:
         """End everything at once: held requests are withdrawn, tunnels are reset. May be called twice."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+        if self._pause is not None:
+            self._pause.cancel()
         tasks = [*self._serving, *self._turning_away]
-        if self._accepting is not None:
-            tasks.append(self._accepting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._house.pump.stop()
-        if self._socket is not None:
-            self._socket.close()
 
     def environment(self) -> dict[str, str]:
         """The variables that lead an agent's programs here, in both spellings.
@@ -97,15 +101,19 @@ class Proxy:
             return self._limits.connections
         return min(self._limits.connections, max((soft - _FILES_KEPT) // _FILES_EACH, 8))
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self, listener: socket.socket) -> None:
+        bound = self._bound()
+        for _ in range(_ACCEPTED):
             try:
-                client, peer = await loop.sock_accept(listener)
-            except OSError:  # no descriptors or memory at the moment (accept(2)), or a client gone already
-                await asyncio.sleep(0.2)
-                continue
-            bound = self._bound()
+                client, peer = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # no descriptors or memory at the moment (accept(2)): clients wait in the queue
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener)
+                self._pause = loop.call_later(_PAUSE, loop.add_reader, listener, self._accept, listener)
+                return
+            client.setblocking(False)
             if len(self._serving) < bound:
                 exchange = Exchange(self._house, client, (str(peer[0]), int(peer[1])))
                 self._serve(client, exchange.run(), self._serving)
@@ -113,7 +121,6 @@ class Proxy:
                 self._serve(client, self._turn_away(client, bound), self._turning_away)
             else:
                 client.close()
-            await asyncio.sleep(0)  # a stream of connections must not keep the loop to itself
 
     def _serve(
         self, client: socket.socket, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]

@@ -71,6 +71,8 @@ def _ascii(text: str) -> str:
     """The name with every label as an A-label (RFC 3490 ToASCII)."""
     if text.isascii():
         return text
+    if len(text) > 253:  # before an encoder that is slow on long input sees it
+        raise BadTarget(f"host name longer than 253 characters: {_quoted(text)}")
     if _DOTS.search(text):
         raise BadTarget(f"a look-alike of a dot in the host name: {_quoted(text)}")
     try:

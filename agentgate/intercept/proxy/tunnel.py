@@ -20,7 +20,7 @@ __all__ = ["Carrier", "Carriers", "Flow", "Traffic", "Tunnel"]
 PIPE_BYTES = 1024 * 1024
 BUFFER_BYTES = 256 * 1024
 _MOVE = os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE if hasattr(os, "splice") else 0
-_KEPT = 8  # empty pipes kept for the next turn
+_KEPT = 4  # empty pipes kept for the next turn
 
 
 @dataclass(frozen=True, slots=True)
