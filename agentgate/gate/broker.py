@@ -31,6 +31,7 @@ from agentgate.gate.lineage import lineage, parent_and_start
 from agentgate.gate.peer import peer_of
 from agentgate.gate.private import private_directory
 from agentgate.gate.request import LIMIT, BadRequest, allow, deny, parse
+from agentgate.intent.words import for_action
 
 __all__ = ["Broker"]
 
@@ -112,22 +113,23 @@ class Broker:
         approved = self._approved.get((process.pid, process.start))
         if approved is None:
             return process
-        return replace(process, argv=(self._places.word(approved.program), *approved.argv[1:]))
+        return replace(process, argv=self._places.words(approved.program, approved.argv))
 
     async def decide(self, line: bytes, pid: int) -> bytes:
         """The reply to one request of process ``pid``. Raises BadRequest; cancelling withdraws."""
         request = parse(line, self._token)
         chain = self._chain(pid)
         start = chain[0].start if chain else 0
-        command = self._places.target(request.program, request.argv)
+        words = self._places.words(request.program, request.argv)
         action = Action(
             kind=Kind.EXEC,
-            target=command,
-            argv=request.argv,
+            target=" ".join(words),
+            argv=words,
             cwd=_cwd(pid) or request.cwd,
             chain=chain,
             syscall="execve",
         )
+        action = replace(action, intent=for_action(action))
         before = self._approved.get((pid, start)) if start else None
         if (
             before
@@ -137,7 +139,7 @@ class Broker:
             return allow()  # the same command, still on its way, and policy does not forbid the interpreter
         answer = await self._gate.decide(action, "shim")
         if answer.verdict is not Verdict.ALLOW:
-            return deny(printable(answer.why), printable(command, _SHOWN))
+            return deny(printable(answer.why), printable(action.target, _SHOWN))
         if start:
             self._remember(pid, start, request.program, request.argv)
         return allow()

@@ -44,9 +44,13 @@ class Places:
             return path
         return os.path.basename(program) if home in self.tools or _beneath(home, _SYSTEM) else path
 
+    def words(self, program: str, argv: Sequence[str]) -> tuple[str, ...]:
+        """The command as it is decided and shown. argv[0] never counts: anybody can claim to be anything."""
+        return self.word(program), *argv[1:]
+
     def target(self, program: str, argv: Sequence[str]) -> str:
-        """The command as policy sees it: ``npm install chalk``. argv[0] never counts."""
-        return " ".join((self.word(program), *argv[1:]))
+        """The command as policy sees it: ``npm install chalk``."""
+        return " ".join(self.words(program, argv))
 
 
 def interpreter(program: str) -> str:

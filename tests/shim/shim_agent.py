@@ -30,6 +30,14 @@ exit 7
 """
 
 
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def make_gate(policy: str, project: Path) -> Gate:
     context = Context(str(project), str(project.parent / "home"))
     guards = Guards(home=context.home, project=context.project)

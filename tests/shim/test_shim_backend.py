@@ -11,20 +11,13 @@ import termios
 from pathlib import Path
 
 import pytest
-from shim_agent import ECHO, PATIENCE, World, make_gate
+from shim_agent import ECHO, PATIENCE, World, alive, make_gate
 
 from agentgate.actions import Verdict
 from agentgate.intercept.backend import GateUnavailable, Launch
 from agentgate.intercept.shim.backend import ShimBackend
 
 ALLOW = "default: allow"
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 async def until(path: Path, lines: int = 1) -> list[int]:

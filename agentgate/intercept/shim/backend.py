@@ -14,7 +14,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -69,6 +68,7 @@ class ShimBackend:
         """Run the agent, return its pid. Raises FileNotFoundError or another OSError when the command
         cannot run, GateUnavailable when there is no place for the shims. Then nothing is left behind."""
         path = launch.env.get("PATH") or os.defpath
+        temporary = launch.env.get("TMPDIR") or "/tmp"
         program = resolve(launch.command[0], path, launch.cwd)
         try:
             self._directory = private_directory(launch.env)
@@ -79,11 +79,13 @@ class ShimBackend:
             await asyncio.to_thread(lambda: install(shims, available(path)))
             self._broker = Broker(
                 self._gate,
-                places=Places.of(path, (launch.cwd, tempfile.gettempdir(), "/var/tmp")),
+                places=Places.of(path, (launch.cwd, temporary, "/tmp", "/var/tmp")),
                 directory=self._directory,
             )
             await self._broker.start()
             env = {**launch.env, **self._broker.environment(), "PATH": f"{shims}{os.pathsep}{path}"}
+            for name in ("NO_PROXY", "no_proxy"):  # nothing but the proxy sees connections to this machine
+                env.pop(name, None)
             return await self._launch(launch, program, env)
         except BaseException:
             await self.stop()
