@@ -125,7 +125,8 @@ def test_interrupt_before_read_counts(pty: Pty) -> None:
 
 
 def test_close_under_a_read_ends_it_and_hangs_up(pty: Pty) -> None:
-    with child(pty, "sleep", "60") as process:
+    with child(pty, "sh", "-c", "echo ready; exec sleep 60") as process:
+        read_until(pty, b"ready\r\n")
         thread, results = _reader(pty)
         master = pty.master
         pty.close()
