@@ -47,7 +47,7 @@ def insert_rule(text: str, draft: Draft, before: int | None, label: str = "polic
 
 def _is_old_with(new: Policy, old: Policy, draft: Draft, before: int | None) -> bool:
     at = len(old.rules) if before is None else before - 1
-    rule = Rule(0, 0, draft.action, draft.targets, None, draft.decision, None, draft.reason, None)
+    rule = Rule(0, 0, draft.action, draft.targets, None, draft.decision, None, draft.reason.strip())
     expected = [*old.rules[:at], rule, *old.rules[at:]]
     return (
         [replace(rule, number=0, line=0) for rule in new.rules]

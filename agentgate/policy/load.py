@@ -178,7 +178,7 @@ class _Reader:
             within=self.glob(within, Kind.EXEC, "within") if within else None,
             decision=self.word(entries["decision"], Decision, "decision"),
             scope=self.scope(scope, action) if scope else None,
-            reason=self.text(reason, "reason") if reason else "",
+            reason=self.text(reason, "reason").strip() if reason else "",
             until=self.until(until) if until else None,
         )
 

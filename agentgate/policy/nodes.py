@@ -84,7 +84,7 @@ def _problem(error: yaml.MarkedYAMLError, text: str) -> tuple[str, Any]:
     for mark in marks:
         char = text[mark.index : mark.index + 1]
         if char == "\t":
-            return f"{problem} (indent with spaces)", mark
+            return f"{problem} (use spaces, not tabs)", mark
         if char and char in _NEEDS_QUOTES:
             return f"{problem} ({_QUOTE.format(char)})", mark
     return problem, marks[0] if marks else None

@@ -131,7 +131,7 @@ MISTAKES = [
     ("a: b: c", "1:5: not YAML: mapping values are not allowed here"),
     (
         "rules:\n\t- decision: ask",
-        "2:1: not YAML: found character '\\t' that cannot start any token (indent with spaces)",
+        "2:1: not YAML: found character '\\t' that cannot start any token (use spaces, not tabs)",
     ),
     ("default: ask\n---\ndefault: ask", "2:1: not YAML: but found another document"),
     (

@@ -1,0 +1,130 @@
+"""The policy file on disk: found, watched, added to; nothing of another writer is lost."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentgate.actions import Decision, Kind
+from agentgate.policy.errors import PolicyError
+from agentgate.policy.store import BUILT_IN, PolicyFile, default_text, find_policy
+from agentgate.policy.suggest import Draft
+
+DRAFT = Draft(Kind.EXEC, ("ls",), Decision.ALLOW)
+TEXT = "rules:\n  - decision: deny  # c\n"
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> PolicyFile:
+    (tmp_path / "policy.yaml").write_text(TEXT)
+    (tmp_path / "policy.yaml").chmod(0o640)
+    return find_policy(None, {}, tmp_path)
+
+
+def test_the_order_in_which_a_policy_is_found(tmp_path: Path) -> None:
+    assert find_policy(None, {}, tmp_path).label == BUILT_IN
+    for name in ("policy.yaml", "b.yaml", "c.yaml"):
+        (tmp_path / name).write_text("")
+    env = {"AGENTGATE_POLICY": "b.yaml"}
+    assert find_policy(None, {}, tmp_path).path == tmp_path / "policy.yaml"
+    assert find_policy(None, env, tmp_path).path == tmp_path / "b.yaml"
+    assert find_policy("c.yaml", env, tmp_path).path == tmp_path / "c.yaml"
+    assert find_policy(str(tmp_path / "c.yaml"), {}, "/").label == str(tmp_path / "c.yaml")
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"^x.yaml: no such file$"):
+        find_policy("x.yaml", {}, tmp_path)
+    with pytest.raises(PolicyError, match=r"AGENTGATE_POLICY"):
+        find_policy(None, {"AGENTGATE_POLICY": "x.yaml"}, tmp_path)
+    (tmp_path / "policy.yaml").symlink_to("nowhere")  # a broken file is no reason for another policy
+    with pytest.raises(PolicyError, match="cannot be read"):
+        find_policy(None, {}, tmp_path).load()
+
+
+def test_add_writes_the_rule_and_keeps_the_rest(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    loaded = policy.add(DRAFT, 1)
+    assert [rule.decision for rule in loaded.rules] == [Decision.ALLOW, Decision.DENY]
+    assert policy.path.read_text().endswith("  - decision: deny  # c\n")
+    assert policy.path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(policy.path.parent) == ["policy.yaml"]
+    assert not policy.changed()
+    assert len(policy.add(DRAFT, None).rules) == 3
+
+
+def test_preview_writes_nothing(policy: PolicyFile) -> None:
+    policy.load()
+    assert "ls" in policy.preview(DRAFT, None)
+    assert policy.text() == TEXT and not policy.changed()
+
+
+def test_a_file_changed_meanwhile_is_noticed_and_not_overwritten(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path and not policy.changed()
+    policy.path.write_text(TEXT + "# edited\n")
+    assert policy.changed()
+    with pytest.raises(PolicyError, match="changed meanwhile"):
+        policy.add(DRAFT, None)
+    assert policy.path.read_text() == TEXT + "# edited\n"
+    policy.load()
+    policy.add(DRAFT, None)
+    assert "# edited" in policy.path.read_text() and "ls" in policy.path.read_text()
+    policy.path.unlink()
+    assert policy.changed()
+    with pytest.raises(PolicyError, match="cannot be read"):
+        policy.add(DRAFT, None)
+
+
+def test_a_bad_edit_by_hand_keeps_the_old_state(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    policy.path.write_text("rules: [")
+    with pytest.raises(PolicyError, match=r"^policy.yaml:1:9: not YAML"):
+        policy.load()
+    assert policy.changed()
+    policy.path.write_text(TEXT)
+    assert not policy.changed()
+
+
+def test_a_link_is_followed(policy: PolicyFile, tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to("policy.yaml")
+    linked = find_policy("link.yaml", {}, tmp_path)
+    linked.load()
+    linked.add(DRAFT, None)
+    assert link.is_symlink() and "ls" in (tmp_path / "policy.yaml").read_text()
+
+
+def test_a_directory_that_cannot_be_written_is_an_error(policy: PolicyFile, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    policy.load()
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PolicyError, match="cannot be written"):
+            policy.add(DRAFT, None)
+    finally:
+        tmp_path.chmod(0o700)
+    assert policy.text() == TEXT
+
+
+def test_the_built_in_default_becomes_a_file(tmp_path: Path) -> None:
+    policy = find_policy(None, {}, tmp_path)
+    count = len(policy.load().rules)
+    loaded = policy.add(DRAFT, 1)
+    assert (policy.path, policy.label) == (tmp_path / "policy.yaml", "policy.yaml")
+    assert len(loaded.rules) == count + 1 and loaded.rules[0].targets == ("ls",)
+    assert (tmp_path / "policy.yaml").read_text().startswith(default_text()[:200])
+    assert os.listdir(tmp_path) == ["policy.yaml"]
+
+
+def test_the_built_in_default_takes_no_other_files_place(tmp_path: Path) -> None:
+    policy = find_policy(None, {}, tmp_path)
+    policy.load()
+    (tmp_path / "policy.yaml").write_text(TEXT)
+    with pytest.raises(PolicyError, match="exists already"):
+        policy.add(DRAFT, 1)
+    assert (tmp_path / "policy.yaml").read_text() == TEXT
+    assert policy.path is None
