@@ -29,7 +29,7 @@ from agentgate.gate.events import Notice
 from agentgate.gate.gate import Gate
 from agentgate.gate.lineage import lineage, parent_and_start
 from agentgate.gate.peer import peer_of
-from agentgate.gate.private import private_directory
+from agentgate.gate.private import SOCKET, private_directory
 from agentgate.gate.request import LIMIT, BadRequest, allow, deny, parse
 from agentgate.intent.words import for_action
 
@@ -61,7 +61,7 @@ class Broker:
         """Listen; returns the socket's path. Raises OSError."""
         if self._directory is None:
             self._directory = self._made = private_directory(os.environ)
-        self._path = os.path.join(self._directory, "gate.sock")
+        self._path = os.path.join(self._directory, SOCKET)
         self._server = await asyncio.get_running_loop().create_unix_server(
             lambda: _Client(self), self._path, backlog=512
         )

@@ -15,6 +15,7 @@ from shim_agent import ECHO, PATIENCE, World, alive, make_gate
 
 from agentgate.actions import Verdict
 from agentgate.intercept.backend import GateUnavailable, Launch
+from agentgate.intercept.shim import tree
 from agentgate.intercept.shim.backend import ShimBackend
 
 ALLOW = "default: allow"
@@ -131,6 +132,29 @@ async def test_stop_ends_only_the_agents_tree(world: World) -> None:
     finally:
         neighbour.kill()
         await neighbour.wait()
+
+
+def test_a_later_process_with_the_agents_pid_is_not_the_agent() -> None:
+    processes = {
+        5: tree.Found(5, 1, 5, start=200),  # another one, leader of its own session
+        6: tree.Found(6, 5, 5, start=201),
+        7: tree.Found(7, 1, 4, start=90),
+    }
+    assert tree.find(processes, tree.Found(5, 1, 5, start=100), b"no such mark") == set()
+    assert tree.find(processes, tree.Found(5, 1, 5, start=200), b"no such mark") == {
+        processes[5],
+        processes[6],
+    }
+    # the agent is gone, a process of its session is not
+    assert tree.find(processes, tree.Found(4, 1, 4, start=80), b"no such mark") == {processes[7]}
+
+
+@pytest.mark.skipif(not os.access("/bin/ps", os.X_OK), reason="ps is not installed")
+def test_processes_are_found_without_proc_too() -> None:
+    ours = {pid: (found.parent, found.session) for pid, found in tree._elsewhere().items()}
+    known = tree.snapshot()
+    for pid in (os.getpid(), os.getppid()):
+        assert ours[pid] == (known[pid].parent, known[pid].session)
 
 
 async def test_the_shims_are_private_and_gone_afterwards(world: World) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from agentgate.gate.decide import Decider
 from agentgate.gate.events import Asked, Hub, Notice, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
+from agentgate.gate.private import private_directory
 from agentgate.gate.request import LIMIT
 
 
@@ -84,6 +87,28 @@ async def test_only_its_user_can_reach_the_socket() -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert path.parent.stat().st_uid == os.geteuid()
     assert not path.parent.exists()
+
+
+async def test_what_a_killed_session_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    base = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # short enough for a socket
+    try:
+        env = {"XDG_RUNTIME_DIR": str(base)}
+        live, dead, young, foreign = (Path(private_directory(env)) for _ in range(4))
+        listening = []
+        for place in (live, dead, young):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(place / "gate.sock"))
+            listener.listen()
+            listening.append(listener)
+        for place in (live, dead, foreign):
+            os.utime(place, (0, 0))
+        listening[1].close()
+        listening[2].close()
+        new = Path(private_directory(env))
+        assert set(base.iterdir()) == {live, young, foreign, new}
+        listening[0].close()
+    finally:
+        shutil.rmtree(base)
 
 
 async def test_a_connection_carries_several_requests_in_order() -> None:

@@ -63,6 +63,7 @@ class ShimBackend:
         self._broker: Broker | None = None
         self._directory = ""
         self._process: asyncio.subprocess.Process | None = None
+        self._root: tree.Found | None = None
 
     async def start(self, launch: Launch) -> int:
         """Run the agent, return its pid. Raises FileNotFoundError or another OSError when the command
@@ -111,6 +112,7 @@ class ShimBackend:
             finally:
                 os.close(ready_child)
                 os.close(go_child)
+            self._root = tree.snapshot().get(self._process.pid)
             # The agent's own start was decided by its operator: what a script does to find its
             # interpreter is not asked about.
             self._broker.approve(self._process.pid, program, launch.command)
@@ -132,9 +134,8 @@ class ShimBackend:
 
     async def stop(self) -> None:
         """End the agent and all of its tree that can be found (five seconds at most), then the broker."""
-        if self._process is not None:
-            mark = os.fsencode(self._broker.environment()["AGENTGATE_TOKEN"]) if self._broker else b""
-            await tree.end({self._process.pid}, mark)
+        if self._process is not None and self._root is not None and self._broker is not None:
+            await tree.end(self._root, self._broker.environment()["AGENTGATE_TOKEN"].encode())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await self._process.wait()

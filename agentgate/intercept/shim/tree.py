@@ -24,12 +24,12 @@ _BOUND = 5.0  # seconds after which the rest is given up and returned
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One process; ``start`` tells it from a later one with the same pid (0 where it cannot be told)."""
+    """One process; ``start``, in whatever unit, tells it from a later one with the same pid."""
 
     pid: int
     parent: int
     session: int
-    start: int = 0
+    start: int
 
 
 def _fields(pid: int) -> list[bytes]:
@@ -54,14 +54,20 @@ def _linux() -> dict[int, Found]:
 
 def _elsewhere() -> dict[int, Found]:
     listing = subprocess.run(
-        ["/bin/ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, check=False, timeout=5
+        ["/bin/ps", "-A", "-o", "pid=,ppid=,state=,lstart="],
+        env={"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=5,
     )
     found = {}
     for line in listing.stdout.splitlines():
         with contextlib.suppress(OSError, ValueError):
-            pid, parent, state = line.split()[:3]
-            if not state.startswith(b"Z"):
-                found[int(pid)] = Found(int(pid), int(parent), os.getsid(int(pid)))
+            pid, parent, state, *started = line.split()
+            if not state.startswith("Z"):
+                start = int(time.mktime(time.strptime(" ".join(started))))
+                found[int(pid)] = Found(int(pid), int(parent), os.getsid(int(pid)), start)
     return found
 
 
@@ -78,20 +84,22 @@ def _carries(pid: int, mark: bytes) -> bool:
         return False
 
 
-def find(processes: dict[int, Found], roots: set[int], mark: bytes) -> set[Found]:
-    """Those of ``processes`` that belong to the tree of ``roots``, never this process or its ancestors.
+def find(processes: dict[int, Found], root: Found, mark: bytes) -> set[Found]:
+    """Those of ``processes`` that belong to the tree of ``root``, never this process or its ancestors.
 
-    ``mark`` is what only this session's environments hold.
+    ``root`` may be gone: it still names its session. ``mark`` is what only this session's environments hold.
     """
     ours = set()
     pid = os.getpid()
     while pid in processes and pid not in ours:
         ours.add(pid)
         pid = processes[pid].parent
-    tree = {pid for pid in processes if pid in roots or (mark and _carries(pid, mark))} - ours
+    now = processes.get(root.pid)
+    leaders = {root.pid} if now is None or now.start == root.start else set()  # else another has its pid
+    tree = {pid for pid in processes if pid in leaders or _carries(pid, mark)} - ours
     grew = True
     while grew:
-        sessions = {processes[pid].session for pid in tree} & (tree | roots)
+        sessions = {processes[pid].session for pid in tree} & (tree | leaders) | leaders
         new = {
             process.pid
             for process in processes.values()
@@ -116,20 +124,20 @@ def _signal(process: Found, number: signal.Signals) -> None:
             os.close(descriptor)
 
 
-async def end(roots: set[int], mark: bytes) -> set[Found]:
-    """Hang up on the tree, then kill it. Returns what is still there after five seconds: nothing, mostly.
-
-    A root that is gone may be in ``roots``: it still names its session.
-    """
+async def end(root: Found, mark: bytes) -> set[Found]:
+    """Hang up on the tree of ``root``, then kill it. Returns what is still there after five seconds:
+    nothing, mostly."""
     begin = time.monotonic()
-    for number in (signal.SIGHUP, signal.SIGCONT):  # a stopped process must wake up to hang up
-        for process in find(snapshot(), roots, mark):
-            _signal(process, number)
+    told: set[Found] = set()
     while True:
-        left = find(snapshot(), roots, mark)
+        left = find(snapshot(), root, mark)
         waited = time.monotonic() - begin
         if not left or waited > _BOUND:
             return left
+        for process in left - told:  # what was started meanwhile too
+            _signal(process, signal.SIGHUP)
+            _signal(process, signal.SIGCONT)  # a stopped process must wake up to hang up
+        told |= left
         if waited > _POLITE:
             for process in left:
                 _signal(process, signal.SIGKILL)
