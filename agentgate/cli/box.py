@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from agentgate.cli.output import Output
 from agentgate.escape import printable
 from agentgate.gate.events import Ask
+from agentgate.intent.words import for_action
 
 __all__ = ["KEYS", "clip", "draw", "erase", "lines"]
 
@@ -78,7 +79,7 @@ def lines(
             clip(f"  {label:<9}{printable(text, 600)}", columns)[0]
             for label, text in (
                 ("from", action.origin),
-                ("intent", action.intent),
+                ("intent", action.intent or for_action(action)),
                 ("in", action.cwd),
                 ("who", _who(ask)),
                 ("asked by", ask.ruling.why),

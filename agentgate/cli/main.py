@@ -26,7 +26,7 @@ example:
 def parser() -> Parser:
     top = Parser(
         prog="agentgate",
-        description="Runs a coding agent so that everything that would touch your machine "
+        description="Runs a coding agent so that everything that would touch your machine\n"
         "waits for your rules, or for you.",
         epilog=_EXAMPLE,
     )

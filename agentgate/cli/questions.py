@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Questions:
     reason when the gate broke down.
     """
 
-    def __init__(self, session: Session, screen: Screen) -> None:
+    def __init__(self, session: Session, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._screen = screen
         self._pending: dict[int, Ask] = {}
@@ -59,7 +60,7 @@ class Questions:
         self._draft: Draft | None = None
         self._note = ""
         self._counts_from = 0.0
-        self._time: Callable[[], float] = asyncio.get_running_loop().time
+        self._clock = clock
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def follow(self, queue: asyncio.Queue[Event]) -> None:
@@ -105,7 +106,7 @@ class Questions:
         self._hold()
 
     def _hold(self) -> None:
-        self._counts_from = self._time() + HOLD
+        self._counts_from = self._clock() + HOLD
 
     def redraw(self) -> None:
         """Draw the question again: something in it changed, or the terminal's size."""
@@ -132,7 +133,7 @@ class Questions:
         strange = not key and data.startswith(b"\x1b")  # an arrow, the mouse: no answer, and no typing
         if strange:
             return
-        if not key or self._time() < self._counts_from:
+        if not key or self._clock() < self._counts_from:
             self._hold()
         elif self._draft is None:
             self._decide(ask, key)

@@ -21,8 +21,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "tui",
         help="run an agent in the control room",
-        description="Run an agent in the control room: its terminal, and beside it every action that waits "
-        "for you. Exits with the agent's status.",
+        description="Run an agent in the control room: its terminal, and beside it every action\n"
+        "that waits for you. Exits with the agent's status.",
         usage="agentgate tui [options] -- COMMAND ...",
         epilog=_EXAMPLE,
     )
