@@ -23,7 +23,7 @@ __all__ = ["ALLOW", "HOLD", "REFUSE", "SIGNALS", "Abi", "native"]
 ALLOW: Final = frozenset(
     """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range
-    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd chdir fchdir
+    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd
     getdents getdents64 statfs fstatfs ustat getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
     getxattrat listxattrat file_getattr name_to_handle_at statmount listmount
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old
@@ -45,7 +45,7 @@ ALLOW: Final = frozenset(
     sched_get_priority_min sched_rr_get_interval getpriority ioprio_get
     getpid gettid getppid getpgrp getpgid setpgid getsid setsid getuid geteuid getgid getegid getresuid
     getresgid getgroups setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups
-    capget capset umask personality getrlimit setrlimit getrusage sysinfo uname sysfs syslog
+    capget capset personality getrlimit setrlimit getrusage sysinfo uname sysfs syslog
     pidfd_open pidfd_getfd process_vm_readv process_vm_writev ptrace kcmp getrandom seccomp
     landlock_create_ruleset landlock_add_rule landlock_restrict_self
     lsm_get_self_attr lsm_set_self_attr lsm_list_modules
@@ -55,14 +55,15 @@ ALLOW: Final = frozenset(
 )
 
 # Held and done by the warden on the resolved object (files.py, sockets.py), or let go after a decision
-# (execs.py). set_tid_address is no action: every libc calls it once, first thing, in a new program, which
-# makes it the moment to compare the image that runs with the one that was approved.
+# (execs.py). The last four are no actions. Every libc calls set_tid_address once, first thing, in a new
+# program, which makes it the moment to compare the image that runs with the one that was approved; chdir
+# and umask are noted, so that they need not be read again for every file that is made.
 HOLD: Final = frozenset(
     """
     creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat
     mknod mknodat truncate chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat
     utime utimes utimensat futimesat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
-    connect bind listen execve execveat set_tid_address
+    connect bind listen execve execveat set_tid_address chdir fchdir umask
     """.split()
 )
 

@@ -63,6 +63,8 @@ class KernelBackend:
         self._enforce = enforce
         self._network = network
         self.proxy_port = 0
+        self.held = 0  # calls that the warden took, and
+        self.warden_cpu = 0.0  # the processor seconds it spent: both known once the agent ended
         self._process: asyncio.subprocess.Process | None = None
         self._link: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -215,6 +217,7 @@ class KernelBackend:
             case "failed":
                 self._failed(message)
             case "ended":
+                self.held, self.warden_cpu = message["held"], message["cpu"]
                 if not self._ended.done():
                     self._ended.set_result(message["status"])
             case "fault":
@@ -244,9 +247,9 @@ class KernelBackend:
             "rows"
         ]:
             rule = Ruling.from_wire(ruling)
-            action = _with_intent(
-                Action(Kind(kind), target, tuple(argv), cwd, chains[chain], syscall, origin)
-            )
+            action = Action(Kind(kind), target, tuple(argv), cwd, chains[chain], syscall, origin)
+            if action.kind is Kind.EXEC or verdict == "deny":
+                action = _with_intent(action)
             answer = Answer(Verdict(verdict), Source(source), rule, note)
             records.append(Record(time, action, rule, answer, 0, "kernel"))
         self._gate.hub.post(Decided(tuple(records)))

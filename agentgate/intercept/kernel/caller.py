@@ -7,7 +7,7 @@ import os
 import struct
 
 from agentgate.intercept.kernel import libc
-from agentgate.intercept.kernel.procs import Proc
+from agentgate.intercept.kernel.procs import Proc, read_umask
 
 __all__ = ["Caller"]
 
@@ -118,7 +118,16 @@ class Caller:
         return path
 
     def cwd(self) -> str:
-        try:
-            return os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
-        except OSError:
-            return ""
+        """The working directory, as of the process' last chdir; empty when it cannot be read."""
+        if self.proc.cwd is None:
+            try:
+                self.proc.cwd = os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
+            except OSError:
+                return ""
+        return self.proc.cwd
+
+    def umask(self) -> int:
+        """The file mode creation mask."""
+        if self.proc.umask is None:
+            self.proc.umask = read_umask(self.tid)
+        return self.proc.umask

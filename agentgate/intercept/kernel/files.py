@@ -18,7 +18,6 @@ from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach
-from agentgate.intercept.kernel.procs import umask
 
 __all__ = ["HANDLERS", "Args", "Handler"]
 
@@ -46,7 +45,7 @@ def _may_write(place: Place) -> None:
 
 def with_umask(caller: Caller, perform: Callable[[], None]) -> None:
     """Run ``perform`` under the caller's umask (the warden has only this one thread that creates)."""
-    before = os.umask(umask(caller.tid))
+    before = os.umask(caller.umask())
     try:
         perform()
     finally:
@@ -112,7 +111,7 @@ def _opened(descriptor: int, flags: int) -> Descriptor:
 
 def _open_new(caller: Caller, place: Place, flags: int, mode: int) -> Effect:
     def perform() -> Reply:
-        before = os.umask(umask(caller.tid))
+        before = os.umask(caller.umask())
         try:
             how = flags | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
             return _opened(os.open(place.name, how, mode & 0o7777, dir_fd=place.fd), flags)
@@ -200,7 +199,7 @@ def _open_fifo(found: Object, how: int) -> int:
 
 def _open_unnamed(caller: Caller, found: Object, flags: int, mode: int) -> Effect:
     def perform() -> Reply:
-        before = os.umask(umask(caller.tid))
+        before = os.umask(caller.umask())
         try:
             return _opened(os.open(found.again, flags | os.O_CLOEXEC, mode & 0o7777), flags)
         finally:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import Any
 
-from agentgate.actions import Action, Answer, Process
+from agentgate.actions import Action, Answer, Process, Ruling
 from agentgate.intercept.kernel.link import pack
 
 __all__ = ["Journal"]
@@ -24,6 +24,7 @@ class Journal:
         self._out: deque[bytes] = deque()
         self._rows: list[list[Any]] = []
         self._chains: dict[int, tuple[int, tuple[Process, ...]]] = {}
+        self._rulings: dict[int, tuple[Ruling, list[Any]]] = {}
         self.broken = False
 
     @property
@@ -42,12 +43,20 @@ class Journal:
         self._rows.append(
             [
                 time.time(), action.kind.value, action.target, action.origin, action.syscall, action.cwd,
-                action.argv, known[0], answer.ruling.to_wire(), answer.verdict.value, answer.source.value,
+                action.argv, known[0], self._ruling(answer.ruling), answer.verdict.value, answer.source.value,
                 answer.note,
             ]
         )  # fmt: skip
         if len(self._rows) >= _BATCH:
             self.flush()
+
+    def _ruling(self, ruling: Ruling) -> list[Any]:
+        known = self._rulings.get(id(ruling))
+        if known is None or known[0] is not ruling:
+            if len(self._rulings) > 1024:
+                self._rulings.clear()
+            known = self._rulings[id(ruling)] = (ruling, ruling.to_wire())
+        return known[1]
 
     def flush(self) -> None:
         """Send what was recorded."""

@@ -26,7 +26,7 @@ def _ioctl(direction: int, number: int, size: int) -> int:
 _RECV, _SEND = _ioctl(3, 0, 80), _ioctl(3, 1, 24)
 _ID_VALID, _ADDFD, _SET_FLAGS = _ioctl(1, 2, 8), _ioctl(1, 3, 24), _ioctl(1, 4, 8)
 _CONTINUE = 1
-_ADDFD_SEND = 2
+_O_CLOEXEC = 0o2000000
 
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _RESPONSE = struct.Struct("=QqiI")
@@ -97,14 +97,23 @@ class Listener:
     def inject(self, call: int, descriptor: int, *, cloexec: bool) -> None:
         """The call returns a new descriptor of the caller's that is a duplicate of ``descriptor``.
 
-        Raises OSError (EMFILE) when the caller has no free number; the call is then still to be answered.
+        In two steps, though SECCOMP_ADDFD_FLAG_SEND would save one: when that is interrupted (a debugger,
+        a suspended machine) the caller can be told 0, its own standard input. Raises OSError (EMFILE) when
+        the caller has no free number; the call is then still to be answered.
         """
-        try:
-            flags = 0o2000000 if cloexec else 0
-            fcntl.ioctl(self.descriptor, _ADDFD, _ADD.pack(call, _ADDFD_SEND, descriptor, 0, flags))
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.EINPROGRESS):
-                raise
+        # a bytearray, because only for one of these does ioctl() tell the call's own return value
+        order = bytearray(_ADD.pack(call, 0, descriptor, 0, _O_CLOEXEC if cloexec else 0))
+        while True:
+            try:
+                number = fcntl.ioctl(self.descriptor, _ADDFD, order)
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    return
+                if error.errno != errno.EINTR:
+                    raise
+            else:
+                self._send(call, number, 0, 0)
+                return
 
     def alive(self, call: int) -> bool:
         """Whether somebody still waits for this answer."""

@@ -1,4 +1,4 @@
-"""Held calls that act on processes: limits, priorities and signals, inside the agent's tree only."""
+"""Held calls that act on processes (inside the agent's tree only), and those that are only noted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,20 @@ def _by_pid(caller: Caller, args: Args) -> LetGo:
     return _on(caller, signed(args[0]))
 
 
+def _chdir(caller: Caller, args: Args) -> LetGo:
+    caller.proc.cwd = None
+    return LET_GO
+
+
+def _umask(caller: Caller, args: Args) -> LetGo:
+    caller.proc.umask = args[0] & 0o777
+    return LET_GO
+
+
 HANDLERS: dict[str, Handler] = {
+    "chdir": _chdir,
+    "fchdir": _chdir,
+    "umask": _umask,
     "prlimit64": _by_pid,
     "sched_setparam": _by_pid,
     "sched_setscheduler": _by_pid,

@@ -17,7 +17,7 @@ from agentgate.actions import Process
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.devices import Ptys
 
-__all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "umask"]
+__all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_umask"]
 
 _PAGE = 4096
 _SHOWN = 4096
@@ -60,6 +60,8 @@ class Proc:
     pidfd: int = -1
     running: Approved | None = None  # what its last held execve was approved for
     pending: Approved | None = None  # the same, until it is seen to run
+    cwd: str | None = None  # until its next chdir
+    umask: int | None = None
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
 
     @property
@@ -136,7 +138,7 @@ def image(pid: int) -> Image:
     return Image(status.st_dev, status.st_ino, status.st_ctime_ns, command_line(pid))
 
 
-def umask(tid: int) -> int:
+def read_umask(tid: int) -> int:
     """The thread's file mode creation mask."""
     head = _read(f"/proc/{tid}/status", 128)
     at = head.index(b"Umask:\t") + 7

@@ -93,6 +93,7 @@ class Warden:
             self._procs.ptys.adopt(descriptor)
         self._root = root
         self._started = False
+        self.held = 0  # calls taken so far
         self._asked: dict[int, _Held] = {}
         self._retry: list[_Held] = []
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
@@ -172,6 +173,7 @@ class Warden:
     # -- one call
 
     def _take(self, call: Call) -> None:
+        self.held += 1
         try:
             self._handle(call)
         except OSError as error:
