@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgate.actions import Action, Kind, Process
+from agentgate.escape import printable
 from agentgate.intent import for_action, words
 
 NPM = "install the npm package chalk and run its install scripts"
@@ -112,7 +113,7 @@ def test_a_long_shell_command_is_cut() -> None:
 )
 def test_any_argv_gives_safe_text(argv: list[str]) -> None:
     said = words(tuple(argv))
-    assert said == "" or said.isprintable()
+    assert printable(said) == said
     assert len(said) < 1000
 
 

@@ -169,7 +169,7 @@ def test_layouts(text: str) -> None:
 
 def test_the_default_policy_takes_a_rule_anywhere() -> None:
     text = default_text()
-    for before in [None, *range(1, len(load_text(text, "p").rules) + 1)]:
+    for before in (None, 1, len(load_text(text, "p").rules)):
         check(text, before)
 
 
