@@ -225,10 +225,7 @@ class _Client(asyncio.Protocol):
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
-    def eof_received(self) -> None:
-        self._withdraw()
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # asyncio calls this at end of file too
         self._broker.clients.discard(self)
         self._withdraw()
 

@@ -202,9 +202,8 @@ asyncio.run(main())
 async def test_a_killed_control_room_denies_what_was_pending_and_ends_the_agent(world: World) -> None:
     world.tool("npm", "#!/bin/sh\ntouch ran\n")
     # the detached command outlives the agent, and is still denied
-    script = (
-        "setsid sh -c 'echo $$ >shell; npm install; echo $? >status; npm ci; echo $? >>status' & npm x; wait"
-    )
+    detached = "echo $$ >shell; npm install; echo $? >status; npm ci; echo $? >>status"
+    script = f"setsid sh -c '{detached}' & npm x; exec sleep 1000"
     room = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", CONTROL_ROOM, str(world.base), script, str(Path(__file__).parent)),
         stdout=asyncio.subprocess.PIPE,

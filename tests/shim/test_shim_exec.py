@@ -55,6 +55,22 @@ async def test_the_program_sees_no_trace_of_the_shim(world: World) -> None:
     assert rest == [line for line in expected if not line.startswith("PATH=")]
 
 
+@pytest.mark.skipif(not shutil.which("python3", path="/usr/bin:/bin"), reason="python3 is not installed")
+async def test_a_program_that_looks_for_itself_finds_itself(world: World) -> None:
+    """A Python's prefix and virtual environment hang on where it thinks it lies."""
+    command = ("env", "python3", "-c", "import sys; print(sys.executable, sys.prefix)")
+    made = plain(world, "/usr/bin/python3", "-m", "venv", "--without-pip", str(world.base / "venv"))
+    assert made.returncode == 0, made.stderr
+    for place in ("/usr/bin", str(world.base / "venv" / "bin")):
+        env = {**world.env(), "PATH": f"{place}:/usr/bin:/bin"}
+        async with world.agent(make_gate(ALLOW, world.project), *command, env=env) as agent:
+            assert await agent.status() == 0
+            assert len(agent.decided()) == 1
+        executable, prefix = world.out.decode().split()
+        assert executable == f"{place}/python3"
+        assert prefix == os.path.dirname(place)
+
+
 @pytest.mark.skipif(not shutil.which("git", path="/usr/bin:/bin"), reason="git is not installed")
 async def test_git_works_and_is_named_by_its_bare_name(world: World) -> None:
     commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m 'one two'"
