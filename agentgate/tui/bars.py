@@ -31,7 +31,7 @@ class Facts:
 def header(state: State, facts: Facts, cells: int) -> Line:
     """Who, which mode, which gate, which policy, how many wait; at the right the session's mark.
 
-    Where it gets narrow the policy's label is cut first, then the product's own name goes.
+    Mode, gate and the number that waits are never given up for the rest.
     """
     mode = (f" {state.mode.value.upper()} ", Ink.AGENT if state.mode is Mode.AGENT else Ink.CONTROL)
     gate = {
@@ -42,22 +42,28 @@ def header(state: State, facts: Facts, cells: int) -> Line:
         gate = (("gate ", Ink.DIM), ("LOST", Ink.ALARM))
     count = len(state.asks)
     waiting = (f"{count} waiting", Ink.WAIT if count else Ink.DIM)
-    right: Line = (waiting, SPACE, ("mark ", Ink.DIM), (facts.mark, Ink.DIM), (" ", Ink.PLAIN))
+    right: Line = (waiting,)
     if state.status is not None:
         right = ((f"ended, status {state.status}", Ink.STRONG), SPACE, *right)
-    name: Line = ((" agentgate ", Ink.DIM),)
     agent = (outside(facts.agent, 40), Ink.STRONG)
     label = outside(facts.policy, 200)
-    for lead in (name, ((" ", Ink.PLAIN),)):
-        left: Line = (*lead, agent, SPACE, mode, SPACE, *gate, SPACE, ("policy ", Ink.DIM))
-        room = cells - width(left) - width(right) - 2
-        if room >= min(len(label), 12):
-            return spread((*left, (clip(label, room), Ink.PLAIN)), right, cells)
-    return spread((*lead, agent, SPACE, mode, SPACE, *gate), right, cells)
+    # as it gets narrow: without the product's name, without the labels, with the policy cut, without it
+    for name, policy_word, mark_word, least in (
+        (" agentgate ", "policy ", "mark ", len(label)),
+        (" ", "policy ", "mark ", len(label)),
+        (" ", "", "", 8),
+    ):
+        left: Line = ((name, Ink.DIM), agent, SPACE, mode, SPACE, *gate, SPACE, (policy_word, Ink.DIM))
+        mark: Line = (SPACE, (mark_word, Ink.DIM), (facts.mark, Ink.DIM), (" ", Ink.PLAIN))
+        room = cells - width(left) - width(right) - width(mark) - 2
+        if room >= min(len(label), least):
+            return spread((*left, (clip(label, room), Ink.PLAIN)), (*right, *mark), cells)
+    return spread(((" ", Ink.PLAIN), agent, SPACE, mode, SPACE, *gate), (*right, *mark), cells)
 
 
-def hints(state: State, armed: bool, cells: int) -> Line:
-    """The bottom line: what was just said, else the keys that act here."""
+def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
+    """The bottom line: what was just said, else the keys that act here. ``armed`` whether the verdict
+    keys count already, ``always`` whether that is offered."""
     if state.hint:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
@@ -70,7 +76,7 @@ def hints(state: State, armed: bool, cells: int) -> Line:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
         verdict = command.id in ("allow", "deny", "always")
-        if context is None and verdict and not state.asks:
+        if (verdict and not state.asks) or (command.id == "always" and not always):
             continue
         key = "j/k" if command.id == "next" else commands.key_label(command.keys[0])
         ink = Ink.KEY if armed or not verdict else Ink.IDLE
@@ -80,7 +86,11 @@ def hints(state: State, armed: bool, cells: int) -> Line:
         lead = ((f" {leader}", Ink.KEY), (" then  ", Ink.DIM))
     elif context is Context.LEADER:
         lead = ((f" {leader} ", Ink.CONTROL), SPACE)
-    return fit(sum(((*key, ("   ", Ink.PLAIN)) for key in keys), lead), cells)
+    for gap in ("   ", "  ", " "):
+        line = sum(((*key, (gap, Ink.PLAIN)) for key in keys), lead)
+        if width(line) <= cells + len(gap):
+            break
+    return fit(line, cells)
 
 
 def alert(state: State, cells: int) -> Line:

@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 
 from agentgate.escape import printable
 
-__all__ = ["Ink", "Line", "clip", "fit", "fold", "outside", "plain", "spread", "width"]
+__all__ = ["NARROW", "Ink", "Line", "clip", "fit", "fold", "outside", "plain", "spread", "width"]
 
 
 class Ink(StrEnum):
@@ -42,6 +42,9 @@ Line = tuple[Span, ...]
 
 OUTSIDE_LIMIT = 8192
 """Most characters of one text from outside that are ever laid out; the cut is said in the text."""
+
+NARROW = 30
+"""Below this many cells a panel has no room for columns."""
 
 
 def outside(text: str, limit: int = OUTSIDE_LIMIT) -> str:
@@ -94,8 +97,8 @@ def spread(left: Line, right: Line, cells: int) -> Line:
 def fold(line: Line, cells: int, indent: int = 0) -> list[Line]:
     """``line`` on as many lines of ``cells`` cells as it needs, later ones indented by ``indent``.
 
-    Breaks after a space where there is one in the last third of the line, else anywhere; never drops a
-    character, so that what is shown is the whole text.
+    Breaks after a space where there is one behind the first quarter of the line, else anywhere; never
+    drops a character, so that what is shown is the whole text.
     """
     cells = max(cells, indent + 4)
     letters = [(char, ink) for text, ink in line for char in text]
@@ -108,7 +111,7 @@ def fold(line: Line, cells: int, indent: int = 0) -> list[Line]:
             used += size
             end += 1
         if end < len(letters):
-            for back in range(end, max(start, end - room // 3), -1):
+            for back in range(end, max(start, end - room * 3 // 4), -1):
                 if letters[back - 1][0] == " ":
                     end = back
                     break

@@ -88,7 +88,7 @@ def plan(
         agent = Box(0, body.y, width - 2 * COLUMN, body.height)
         middle = Box(agent.right + 1, body.y, COLUMN - 1, body.height)
         last = Box(middle.right + 1, body.y, COLUMN - 1, body.height)
-        upper = _queue_rows(body.height, 2 if focus is Panel.QUEUE else 1)
+        upper = _queue_rows(body.height)
         lower = body.height // 3
         panels = {
             Panel.QUEUE: _rows(middle, 0, upper),
@@ -115,7 +115,7 @@ def _narrow(header: Box, hints: Box, body: Box, band: Box | None, mode: Mode, pa
     tabs = _rows(body, 0, 1)
     view = _rows(body, 1, body.height - 1)
     if panel in (Panel.QUEUE, Panel.DETAIL):
-        rows = _queue_rows(view.height, 2 if panel is Panel.QUEUE else 1)
+        rows = _queue_rows(view.height)
         panels = {
             Panel.QUEUE: _rows(view, 0, rows),
             Panel.DETAIL: _rows(view, rows, view.height - rows),
@@ -126,9 +126,9 @@ def _narrow(header: Box, hints: Box, body: Box, band: Box | None, mode: Mode, pa
 
 
 def _column(column: Box, focus: Panel | None, log: Panel) -> dict[Panel, Box]:
-    """Queue, action and one of the logs, one above the other; the one that has the keys gets more."""
+    """Queue, action and one of the logs, one above the other; a log that has the keys gets more."""
     height = column.height
-    upper = _queue_rows(height, 2 if focus is Panel.QUEUE else 1)
+    upper = _queue_rows(height)
     share = {Panel.AUDIT: 0.5, Panel.POLICY: 0.5}.get(focus, 0.28) if focus else 0.28
     lower = max(4, round((height - upper) * share))
     if height - upper - lower < 5:  # a low screen: the action that is decided on comes first
@@ -142,9 +142,9 @@ def _column(column: Box, focus: Panel | None, log: Panel) -> dict[Panel, Box]:
     return panels
 
 
-def _queue_rows(height: int, weight: int) -> int:
+def _queue_rows(height: int) -> int:
     """Rows of the queue: a title and two for each action."""
-    wanted = 1 + 2 * max(2, height * weight // 14)
+    wanted = 1 + 2 * max(2, height // 10)
     return max(3, min(wanted, height - 6)) if height > 8 else min(3, height - 1)
 
 

@@ -82,7 +82,7 @@ class Room(Screen[None], inherit_bindings=False):
         width = state.width
         armed = state.armed(now)
         self.header.show(bars.header(state, facts, width))
-        self.hints.show(bars.hints(state, armed, width))
+        self.hints.show(bars.hints(state, armed, not refusal, width))
         if plan.alert:
             self.alert.show(bars.alert(state, width))
         if plan.tabs:

@@ -26,6 +26,9 @@ __all__ = [
     "who",
 ]
 
+DEEPEST = 4
+"""Levels of a process tree that are indented; what is deeper stays below each other."""
+
 
 def verdict_mark(verdict: Verdict) -> tuple[str, Ink]:
     """Glyph and ink of a verdict; the word is the verdict's own."""
@@ -81,12 +84,10 @@ def chain(action: Action) -> list[Line]:
     """The process chain as a tree, the agent first, the acting process last and strong."""
     lines: list[Line] = []
     for depth, process in enumerate(reversed(action.chain)):
-        branch = "  " * (depth - 1) + "└ " if depth else ""
+        branch = "  " * (min(depth, DEEPEST) - 1) + "└ " if depth else ""
         acting = depth == len(action.chain) - 1
         ink = Ink.STRONG if acting else Ink.PLAIN
-        lines.append(
-            ((branch, Ink.DIM), (outside(process.command, 2000), ink), (f"  {process.pid}", Ink.DIM))
-        )
+        lines.append(((f"{branch}{process.pid} ", Ink.DIM), (outside(process.command, 2000), ink)))
     return lines
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from agentgate.actions import Kind, Verdict
 from agentgate.audit.record import Record
 from agentgate.tui import words
-from agentgate.tui.ink import Ink, Line, outside
+from agentgate.tui.ink import NARROW, Ink, Line, outside, width
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["LIMIT", "AuditPanel", "Entry", "Ring", "entry_line"]
@@ -61,19 +63,22 @@ class Ring:
 def entry_line(entry: Entry, cells: int) -> Line:
     """``✓ 13:20:26 exec allow npm install chalk``; where there is room in columns, and with the reason."""
     glyph, ink = words.verdict_mark(entry.verdict)
+    if cells < NARROW:
+        head: Line = ((glyph, ink), (f" {entry.kind.value} ", Ink.DIM))
+        return (*head, (words.middle(outside(entry.target, TARGET_LIMIT), cells - width(head)), Ink.PLAIN))
     wide = cells >= 64
     kind = f"{entry.kind.value:<10}" if wide else entry.kind.value
     verdict = f"{entry.verdict.value:<5}" if wide else entry.verdict.value
-    line: Line = (
+    head = (
         (glyph, ink),
         (f" {words.clock(entry.time)} ", Ink.DIM),
         (f"{kind} ", Ink.PLAIN),
         (f"{verdict} ", ink),
-        (outside(entry.target, TARGET_LIMIT), Ink.PLAIN),
     )
-    if wide and entry.why:
-        line = (*line, (f"  {entry.why}", Ink.DIM))
-    return line
+    room = cells - width(head)
+    why = f"  {entry.why}" if wide and entry.why else ""
+    target = words.middle(outside(entry.target, TARGET_LIMIT), max(room - cell_len(why), room * 2 // 3))
+    return (*head, (target, Ink.PLAIN), (why, Ink.DIM))
 
 
 class AuditPanel(Lines):
@@ -99,10 +104,10 @@ class AuditPanel(Lines):
         if self.following:
             self._to_end()
         elif dropped := self._ring.first - first:
-            self.scroll_to(y=max(0, round(self.scroll_y) - dropped), animate=False, immediate=True)
+            self.go_to(round(self.scroll_y) - dropped)
 
     def _to_end(self) -> None:
-        self.scroll_to(y=max(0, self.rows() - self.size.height), animate=False, immediate=True)
+        self.go_to(self.rows() - self.size.height)
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -119,8 +124,7 @@ class AuditPanel(Lines):
             self.title()
 
     def title(self) -> None:
-        self.border_title = "3 AUDIT"
-        self.border_subtitle = "" if self.following else "stays; G follows"
+        self.border_title = "3 AUDIT" if self.following else "3 AUDIT · stays here, G follows"
 
     def rows(self) -> int:
         return max(1, len(self._ring))

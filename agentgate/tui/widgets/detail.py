@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentgate.actions import Source
 from agentgate.gate.events import Ask
 from agentgate.tui import words
-from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.ink import NARROW, Ink, Line, fold, outside
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["DetailPanel", "describe"]
@@ -25,21 +25,21 @@ def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: 
 
     def field(label: str, text: str, ink: Ink = Ink.PLAIN) -> None:
         if text:
-            lines.extend(fold(((label.ljust(LABEL), Ink.DIM), (text, ink)), cells, indent=LABEL))
+            lines.extend(labelled(label, ((text, ink),), cells))
 
     lines += fold(((outside(action.target), Ink.STRONG),), cells, indent=2)
     if action.origin:
         field("from", outside(action.origin), Ink.STRONG)
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
-    lines.append(keys_line(refusal, keys, armed))
+    if cells >= NARROW or not keys:
+        lines.append(keys_line(refusal, keys, armed))
     guard = ruling.source is Source.GUARD
     field("asked by", outside(ruling.why, 1000), Ink.GUARD if guard else Ink.WAIT)
     field("claimed:", outside(action.intent, 2000), Ink.CLAIM)
     field("cwd", outside(action.cwd))
-    for index, line in enumerate(words.chain(action)):
-        label = ("chain" if index == 0 else "").ljust(LABEL)
-        lines += fold(((label, Ink.DIM), *line), cells, indent=LABEL + 2 * index)
+    for depth, line in enumerate(words.chain(action)):
+        lines += labelled("chain" if depth == 0 else "", line, cells, 2 * min(depth, words.DEEPEST))
     if " ".join(action.argv) not in ("", action.target):
         field("argv", " ".join(outside(word) for word in action.argv))
     field("gate", ask.gate)
@@ -48,12 +48,20 @@ def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: 
     return lines
 
 
+def labelled(label: str, line: Line, cells: int, indent: int = 0) -> list[Line]:
+    """``line`` beside its label; in a narrow panel below it. ``indent``: of what is folded, further in."""
+    if cells >= NARROW:
+        return fold(((label.ljust(LABEL), Ink.DIM), *line), cells, LABEL + indent)
+    head: list[Line] = [((label, Ink.DIM),)] if label else []
+    return [*head, *fold((("  ", Ink.PLAIN), *line), cells, 2 + min(indent, 2))]
+
+
 def keys_line(refusal: str, keys: str, armed: bool) -> Line:
     ink = Ink.KEY if armed else Ink.IDLE
     line: Line = (
         (keys, Ink.DIM),
         ("a", ink),
-        (" allow once   ", Ink.DIM),
+        (" allow once   " if keys == "" else " allow   ", Ink.DIM),
         ("d", ink),
         (" deny", Ink.DIM),
     )
@@ -79,10 +87,9 @@ class DetailPanel(Lines):
         other = (self._ask and self._ask.number) != (ask and ask.number)
         self._drawn = drawn
         self._ask, self._rest = ask, (refusal, now, keys, armed)
-        self.border_title = f"2 ACTION {ask.number}" if ask else "2 ACTION"
         self.changed()
         if other:
-            self.scroll_home(animate=False, immediate=True)
+            self.go_to(0)
 
     def changed(self) -> None:
         self._folded = []
@@ -91,7 +98,8 @@ class DetailPanel(Lines):
             cells = self.size.width - 1
             self._folded = describe(self._ask, refusal, now, keys, armed, cells)
         more = len(self._folded) - self.size.height
-        self.border_subtitle = f"{more} more lines ↓" if more > 0 and self.size.height else ""
+        title = f"2 ACTION {self._ask.number}" if self._ask else "2 ACTION"
+        self.border_title = f"{title} · +{more} lines" if more > 0 and self.size.height else title
         super().changed()
 
     def rows(self) -> int:

@@ -70,7 +70,6 @@ class Lines(ScrollView, Inked, can_focus=True):
         overflow-y: auto;
         border-top: solid $line;
         border-title-color: $ink-dim;
-        border-subtitle-color: $ink-dim;
         padding: 0 0 0 1;
         & > .lines-cursor { background: $panel; }
         &.has-keys { border-top: solid $ink-deny; border-title-color: $ink-strong; border-title-style: bold; }
@@ -125,6 +124,10 @@ class Lines(ScrollView, Inked, can_focus=True):
             region = Region(0, index * self.row_height, self.size.width, self.row_height)
             self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
+    def go_to(self, y: int) -> None:
+        """Make line ``y`` the first in view, at once."""
+        self.scroll_to(y=max(0, y), animate=False, force=True, immediate=True)
+
     def page(self) -> int:
         """Rows that fit."""
         return max(1, self.size.height // self.row_height - 1)
@@ -134,11 +137,11 @@ class Lines(ScrollView, Inked, can_focus=True):
         steps = {"next": 1, "previous": -1, "page-down": self.page(), "page-up": -self.page()}
         if how in steps:
             if self.cursor is None:
-                self.scroll_relative(y=steps[how] * self.row_height, animate=False, immediate=True)
+                self.go_to(round(self.scroll_y) + steps[how] * self.row_height)
             else:
                 self.point(self.cursor + steps[how])
         elif self.cursor is None:
-            (self.scroll_home if how == "first" else self.scroll_end)(animate=False, immediate=True)
+            self.go_to(0 if how == "first" else self.rows() * self.row_height)
         else:
             self.point(0 if how == "first" else self.rows() - 1)
 
@@ -155,6 +158,10 @@ class Lines(ScrollView, Inked, can_focus=True):
 
     def on_resize(self) -> None:
         self.changed()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        if self.show_vertical_scrollbar:  # it missed where the view went before it was there
+            self.vertical_scrollbar.position = self.scroll_y
 
     def render_line(self, y: int) -> Strip:
         cells = self.scrollable_content_region.width

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 
 from agentgate.policy.model import Policy, Rule
 from agentgate.tui import words
@@ -16,7 +17,7 @@ __all__ = ["PolicyPanel", "rule_in_full", "rule_line"]
 LABEL = 9
 
 
-def rule_line(rule: Rule, cells: int) -> Line:
+def rule_line(rule: Rule) -> Line:
     """Number, decision, kind, targets, and what narrows or explains it."""
     mark, ink = words.decision_mark(rule.decision)
     line: list[tuple[str, Ink]] = [
@@ -81,7 +82,7 @@ class RuleList(Lines):
     def row(self, index: int, cells: int) -> list[Line]:
         rules = self.policy.rules
         if index < len(rules):
-            return [rule_line(rules[index], cells)]
+            return [rule_line(rules[index])]
         mark, ink = words.decision_mark(self.policy.default)
         return [((" · ", Ink.DIM), (f"{mark:<8}", ink), ("default: everything else", Ink.DIM))]
 
@@ -127,8 +128,7 @@ class PolicyPanel(Vertical):
         if drawn == (self.list.policy, self._label, self.list.error):
             return
         self.list.policy, self._label, self.list.error = drawn
-        self.list.border_title = "4 POLICY"
-        self.list.border_subtitle = outside(label, 60)
+        self.list.border_title = Content(f"4 POLICY · {outside(label, 60)}")
         self.list.changed()
         self.list.point(self.list.cursor)
         self.tell()

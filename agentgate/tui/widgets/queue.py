@@ -7,27 +7,26 @@ from textual.message import Message
 
 from agentgate.gate.events import Ask
 from agentgate.tui import words
-from agentgate.tui.ink import Ink, Line, clip, outside, spread
+from agentgate.tui.ink import NARROW, Ink, Line, outside, spread, width
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["QueuePanel", "card"]
 
 
 def card(ask: Ask, now: float, shown: bool, cells: int) -> list[Line]:
-    """Mark, kind, target and age; below who it is and what it says it is for."""
+    """Mark, kind and target; below who it is, what it says it is for, and how long it waits."""
     edge = ("▌" if shown else " ", Ink.WAIT)
     action = ask.action
-    age = ((f"{words.age(now - ask.since)} ", Ink.DIM),)
-    first: Line = (
-        edge,
-        words.wait_mark(ask.ruling),
-        (f" {action.kind.value} ", Ink.DIM),
-        (words.target(action), Ink.STRONG if shown else Ink.PLAIN),
-    )
+    head: Line = (edge, words.wait_mark(ask.ruling), (f" {action.kind.value} ", Ink.DIM))
+    if cells < NARROW:
+        target = words.middle(words.target(action), cells - 3)
+        return [head, (edge, ("  ", Ink.PLAIN), (target, Ink.STRONG if shown else Ink.PLAIN))]
+    target = words.middle(words.target(action), cells - width(head))
     second: Line = (edge, (f"  {words.who(action)}", Ink.DIM))
     if action.intent:
         second = (*second, ("  claimed: ", Ink.DIM), (outside(action.intent, 200), Ink.CLAIM))
-    return [spread(first, age, cells), second]
+    age = ((f" {words.age(now - ask.since)} ", Ink.DIM),)
+    return [(*head, (target, Ink.STRONG if shown else Ink.PLAIN)), spread(second, age, cells)]
 
 
 class QueuePanel(Lines):
@@ -57,8 +56,7 @@ class QueuePanel(Lines):
         moved = self._current != current
         self._drawn = (asks, current, ages)
         self._asks, self._current, self._now = asks, current, now
-        self.border_title = clip("1 QUEUE", 20)
-        self.border_subtitle = f"{len(asks)} waiting" if asks else ""
+        self.border_title = f"1 QUEUE · {len(asks)} waiting" if asks else "1 QUEUE"
         self.changed()
         place = next((i for i, ask in enumerate(asks) if ask.number == current), None)
         if moved or place != self.cursor:
