@@ -126,8 +126,11 @@ def _split(tokens: list[str], at: str) -> list[list[str]]:
 def _starred(runs: list[str], star: str) -> str:
     """Runs with a star between each two; ``star`` is the regular expression of one character."""
     first, *middle, last = runs
-    regex = first + "".join(f"(?>{star}*?{run})" for run in middle if run)
-    return regex + (f"{star}*{last}" if last else f"{star}*+")
+    middle = [run for run in middle if run]
+    end = f"{star}*{last}" if last else f"{star}*+"
+    if middle and not last:  # whatever follows fits, so the search may as well be the faster, greedy one
+        end = f"{star}*{middle.pop()}{end}"
+    return first + "".join(f"(?>{star}*?{run})" for run in middle) + end
 
 
 def command_regex(glob: str, lookup: Lookup) -> str:
@@ -157,8 +160,9 @@ def _segment(tokens: list[str]) -> str:
         if any(token[0] == "[" for token in run):  # a class must not step over a slash
             regex = f"(?=[^/]{{{len(run)}}}){regex}"
         runs.append(regex)
-    regex = runs[0] if len(runs) == 1 else _starred(runs, "[^/]")
-    return regex if tokens and tokens[-1] == "*" else f"{regex}(?![^/])"
+    if len(runs) == 1:
+        return f"{runs[0]}(?![^/])"
+    return f"(?>{_starred(runs, '[^/]')}(?![^/]))"
 
 
 def _segments(tokens: list[str]) -> list[list[str]]:

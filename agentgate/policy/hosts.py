@@ -99,7 +99,10 @@ def _host(host: str) -> str:
     if "*" in name and not re.search("[a-z]", name):
         raise GlobError(f"'{name}' looks like a network (write it like '10.0.0.0/8')")
     regex = re.sub(r"(?:\\\*)+", "[a-z0-9_-]+", re.escape(name))
-    return (r"[a-z0-9_.-]+\." if subtree else "") + regex
+    if subtree:
+        regex = r"[a-z0-9_.-]+\." + regex
+    # no host name is longer (RFC 1035, 2.3.4): a target that is must not make several stars expensive
+    return f"(?=[^:]{{1,253}}:){regex}" if "*" in name else regex
 
 
 def _address(text: str) -> str:

@@ -211,10 +211,19 @@ def test_hostile_command_lines_take_bounded_time(glob: str, text: str) -> None:
         "*a*a*a*a*b",
         "/**/*/*/*/*/b",
         "**/?*a*[!c]*b",
+        "/*a*/*a*/*a*/b",
+        "/**/*a*/**/*a*/*a*/b",
     ],
 )
 @pytest.mark.parametrize(
-    "text", ["a" * HOSTILE, "/a" * (HOSTILE // 2), "/aaaaaaaa" * (HOSTILE // 9), "/" * HOSTILE]
+    "text",
+    [
+        "a" * HOSTILE,
+        "/a" * (HOSTILE // 2),
+        "/aaaaaaaa" * (HOSTILE // 9),
+        "/".join(["a" * (HOSTILE // 4)] * 4),
+        "/" * HOSTILE,
+    ],
 )
 def test_hostile_paths_take_bounded_time(glob: str, text: str) -> None:
     assert path(glob, "/" + text) is False

@@ -124,3 +124,15 @@ def test_a_pattern_that_cannot_work_says_how_to_mend_it(pattern: str, says: str)
     with pytest.raises(GlobError) as error:
         compile_host(pattern, lookup)
     assert says in str(error.value)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("pattern", ["*a*a*a.com", ".*a*.com", "*.com", "*", "10.0.0.0/8", "[::1]:*"])
+def test_hostile_targets_take_bounded_time(pattern: str) -> None:
+    for target in (
+        "a" * 100_000 + ":443",
+        "a." * 50_000 + "com.x:443",
+        "[" + ":" * 100_000 + "]:1",
+        ":" * 100_000,
+    ):
+        assert matches(pattern, target) is (pattern == "*")
