@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -35,3 +36,12 @@ def _open_files() -> dict[str, str]:
         if name.startswith(("socket:", "pipe:")):
             found[fd] = name
     return found
+
+
+@pytest.fixture(autouse=True)
+def no_error_unnoticed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No task of the proxy ends with an error that nobody saw; asyncio tells of it in its log."""
+    yield
+    gc.collect()
+    told = [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"]
+    assert not told, told

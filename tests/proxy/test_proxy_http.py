@@ -62,6 +62,15 @@ async def test_request_goes_on_in_origin_form_without_what_ends_at_a_proxy(gate:
         assert gate.asked[0].syscall == "GET"
 
 
+async def test_a_connection_header_cannot_take_the_framing_away(gate: Gate) -> None:
+    async with serving(hello) as server, proxying(Proxy(gate.decide)) as port, client(port) as connection:
+        fields = ("Connection: Content-Length, Transfer-Encoding, Host", "Content-Length: 4")
+        await connection.send(get(server.target, "/", *fields, method="POST") + b"body")
+        assert (await connection.response())[0].startswith(b"HTTP/1.1 200 ")
+        assert head_of(server.received[0])["content-length"] == "4"
+        assert server.received[0].endswith(b"\r\n\r\nbody")
+
+
 async def test_each_request_of_a_connection_is_decided(gate: Gate) -> None:
     async with serving(hello) as server, serving(hello) as other, proxying(Proxy(gate.decide)) as port:
         gate.deny.add(other.target)

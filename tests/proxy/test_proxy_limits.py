@@ -34,7 +34,7 @@ async def test_a_connection_without_a_request_is_closed_silently(gate: Gate) -> 
 
 
 async def test_between_requests_the_wait_is_longer_but_a_begun_header_is_not(gate: Gate) -> None:
-    limits = Limits(header=0.5, idle=2.5)
+    limits = Limits(header=0.5, idle=60)
     async with serving(hello) as server, proxying(Proxy(gate.decide, limits=limits)) as port:
         request = f"GET http://{server.target}/ HTTP/1.1\r\nHost: {server.target}\r\n\r\n".encode()
         async with client(port) as connection:
@@ -46,10 +46,19 @@ async def test_between_requests_the_wait_is_longer_but_a_begun_header_is_not(gat
             await connection.send(request[:20])
             assert (await connection.response())[0].startswith(b"HTTP/1.1 408 ")
             assert await connection.rest() == b""
-        async with client(port) as connection:
-            await connection.send(request)
-            await connection.response()
-            assert await connection.rest() == b""
+
+
+async def test_an_unused_connection_is_closed_silently_in_the_end(gate: Gate) -> None:
+    limits = Limits(header=60, idle=0.2)
+    async with (
+        serving(hello) as server,
+        proxying(Proxy(gate.decide, limits=limits)) as port,
+        client(port) as connection,
+    ):
+        request = f"GET http://{server.target}/ HTTP/1.1\r\nHost: {server.target}\r\n\r\n"
+        await connection.send(request.encode())
+        await connection.response()
+        assert await connection.rest() == b""
 
 
 @pytest.mark.parametrize("ended", [True, False])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import h11
 
 from agentgate.actions import Action, Answer, Kind, Process, Verdict
+from agentgate.intercept.backend import Attribute
 from agentgate.intercept.proxy import headers, messages
 from agentgate.intercept.proxy.departure import Departed, UntilDeparture
 from agentgate.intercept.proxy.dial import DialFailed, Resolve, dial, dial_through
@@ -32,7 +33,6 @@ __all__ = ["Attribute", "Decide", "Exchange", "House"]
 Decide = Callable[[Action], Awaitable[Answer]]
 """The gate. Cancelled when the client goes away; an exception counts as a denial."""
 
-Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
 """A client's (ip, port) -> its process and that one's ancestors; None: no process of this session."""
 
 
