@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agentgate.actions import Action, Answer, Source, Verdict  # noqa: E402
-from agentgate.intercept.proxy import Proxy, tunnel  # noqa: E402
+from agentgate.actions import Action, Answer, Source, Verdict
+from agentgate.intercept.proxy import Proxy, tunnel
 
 MEGABYTE = 1 << 20
 
