@@ -12,7 +12,7 @@ import contextlib
 import secrets
 from collections.abc import Coroutine
 
-from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
+from agentgate.actions import Action, Answer, Source, Verdict
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
@@ -20,6 +20,7 @@ from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, Po
 from agentgate.gate.gate import Gate
 from agentgate.intercept.backend import Backend, GateUnavailable, Launch
 from agentgate.intercept.proxy.server import Proxy
+from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
@@ -78,17 +79,25 @@ class Session:
         await self.audit.start()
         self._spawn(self.audit.follow(queue))
         self.backend = self._backend()
-        attribute = getattr(self.backend, "attribute", None)
-        self.proxy = Proxy(self._decide_connection, attribute, agent=self.settings.agent)
+        try:
+            upstream = Upstream.from_env(self.settings.env)
+        except BadUpstream as error:
+            raise GateUnavailable(f"the connections cannot be decided: {error}") from None
+        self.proxy = Proxy(
+            self._decide_connection,
+            self.backend.attribute,
+            agent=self.settings.agent,
+            upstream=upstream,
+        )
         port = await self.proxy.start()
         env = dict(self.settings.env)
         env.update(self.proxy.environment())
         env["AGENTGATE"] = self.id
         for name in ("TMUX", "TMUX_PANE"):  # the pane is not the operator's multiplexer
             env.pop(name, None)
-        self.backend.proxy_port = port  # type: ignore[attr-defined]
+        project = str(self.settings.project)
         pid = await self.backend.start(
-            Launch(self.settings.command, str(self.settings.project), env, stdio, controlling)
+            Launch(self.settings.command, project, env, stdio, controlling, proxy_port=port)
         )
         self.hub.post(AgentStarted(pid))
         self._spawn(self._report_end())
@@ -109,14 +118,13 @@ class Session:
                 "which holds only what goes through PATH and the proxy"
             )
         return KernelBackend(
-            self.gate, self.policy, self.context(), self.own_paths(),
+            self.gate, self.policy, self.context(), build.places(self.settings), self.own_paths(),
             enforce=self.settings.enforce, network=self.settings.network,
         )  # fmt: skip
 
     async def _decide_connection(self, action: Action) -> Answer:
         if not self.settings.network:
-            ruling = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
-            return Answer(Verdict.DENY, Source.GATE, ruling)
+            return self.gate.refuse(action, "proxy", "--no-net: no connections in this session")
         return await self.gate.decide(action, "proxy")
 
     async def wait(self) -> int:

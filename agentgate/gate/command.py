@@ -40,9 +40,18 @@ class Places:
         a directory of the system or of the operator's tools, else its path."""
         home = os.path.realpath(os.path.dirname(program))
         path = os.path.join(home, os.path.basename(program))
-        if _beneath(path, self.writable) or _beneath(os.path.realpath(program), self.writable):
-            return path
-        return os.path.basename(program) if home in self.tools or _beneath(home, _SYSTEM) else path
+        return os.path.basename(program) if self.vouch(path, os.path.realpath(program)) else path
+
+    def vouch(self, path: str, real: str) -> bool:
+        """Whether a bare name may stand for ``path`` (its directory resolved), which leads to ``real``."""
+        if _beneath(path, self.writable) or _beneath(real, self.writable):
+            return False
+        return os.path.dirname(path) in self.tools or self.system(path)
+
+    @staticmethod
+    def system(path: str) -> bool:
+        """Whether ``path`` lies where the system's packages live."""
+        return _beneath(path, _SYSTEM)
 
     def words(self, program: str, argv: Sequence[str]) -> tuple[str, ...]:
         """The command as it is decided and shown. argv[0] never counts: anybody can claim to be anything."""

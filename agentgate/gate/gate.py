@@ -66,6 +66,13 @@ class Gate:
             return answer
         return await self.ask(action, ruling, gate)
 
+    def refuse(self, action: Action, gate: str, why: str) -> Answer:
+        """Deny ``action`` whatever policy says, and put it on record."""
+        ruling = Ruling(Decision.DENY, Source.GATE, reason=why)
+        answer = Answer(Verdict.DENY, Source.GATE, ruling)
+        self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
+        return answer
+
     async def ask(self, action: Action, ruling: Ruling, gate: str) -> Answer:
         """Ask the operator. An identical question of the same process that is already pending is joined.
 

@@ -6,13 +6,17 @@ where the kernel gate cannot be). The session does not care which it has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from agentgate.actions import Process
 from agentgate.policy.model import Policy
 
-__all__ = ["Backend", "GateUnavailable", "Launch"]
+__all__ = ["Attribute", "Backend", "GateUnavailable", "Launch"]
+
+# (ip, port) of a client of the proxy -> its process chain; None: not a process of this session
+Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
 
 
 class GateUnavailable(RuntimeError):
@@ -29,12 +33,17 @@ class Launch:
     env: Mapping[str, str]
     stdio: tuple[int, int, int]
     controlling: bool
+    proxy_port: int = 0  # the session's own proxy on loopback, which needs no decision to be reached
 
 
 class Backend(Protocol):
     """Runs one agent. ``kind`` is the word shown in the header: ``kernel`` or ``shim``."""
 
     kind: str
+
+    @property
+    def attribute(self) -> Attribute | None:
+        """Tells the proxy whose a connection is; None where that cannot be known."""
 
     async def start(self, launch: Launch) -> int:
         """Run the agent, return its pid. Raises GateUnavailable, or OSError when the command cannot run."""

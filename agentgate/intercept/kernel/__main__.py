@@ -16,6 +16,7 @@ import socket
 import sys
 from typing import Any
 
+from agentgate.gate.command import Places
 from agentgate.intercept.kernel import filter, landlock, libc
 from agentgate.intercept.kernel.abi import Abi, native
 from agentgate.intercept.kernel.launch import Plan, Started, launch
@@ -87,7 +88,8 @@ def main(link: socket.socket) -> int:
         return 1
     os.chdir("/")
     context = Context(order["project"], order["home"], order["env"])
-    rules = Rules(context, tuple(order["own"]), order["enforce"], order["network"])
+    places = Places(frozenset(order["tools"]), tuple(order["writable"]))
+    rules = Rules(context, places, tuple(order["own"]), order["enforce"], order["network"])
     warden = Warden(
         abi, Listener(started.listener, sync_wake_up=True), link, rules,
         Policy.from_wire(order["policy"]),

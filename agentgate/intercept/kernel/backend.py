@@ -17,6 +17,7 @@ from typing import Any
 from agentgate.actions import Action, Answer, Kind, Process, Ruling, Source, Verdict
 from agentgate.audit.record import Record
 from agentgate.escape import printable
+from agentgate.gate.command import Places
 from agentgate.gate.events import Decided, GateLost, Notice
 from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
@@ -51,6 +52,7 @@ class KernelBackend:
         gate: Gate,
         policy: Policy,
         context: Context,
+        places: Places,
         own: Iterable[str],
         *,
         enforce: bool,
@@ -59,10 +61,10 @@ class KernelBackend:
         self._gate = gate
         self._policy = policy
         self._context = context
+        self._places = places
         self._own = list(own)
         self._enforce = enforce
         self._network = network
-        self.proxy_port = 0
         self.held = 0  # calls that the warden took, and
         self.warden_cpu = 0.0  # the processor seconds it spent: both known once the agent ended
         self._process: asyncio.subprocess.Process | None = None
@@ -105,7 +107,8 @@ class KernelBackend:
                 "command": list(launch.command), "cwd": launch.cwd, "env": dict(launch.env),
                 "stdio": stdio, "controlling": launch.controlling,
                 "project": self._context.project, "home": self._context.home, "own": self._own,
-                "enforce": self._enforce, "network": self._network, "proxy_port": self.proxy_port,
+                "tools": sorted(self._places.tools), "writable": self._places.writable,
+                "enforce": self._enforce, "network": self._network, "proxy_port": launch.proxy_port,
                 "policy": self._policy.to_wire(),
             }
         )  # fmt: skip

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable
 
 from agentgate.actions import Kind
+from agentgate.gate.command import Places
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
@@ -30,10 +31,11 @@ _LINE = 256  # BINPRM_BUF_SIZE
 
 
 class Execs:
-    """``writable`` says of a path whether the agent may write there without a question: programs in such
-    places are named by their full path, so that ``./npm`` is never taken for ``npm``."""
+    """``places`` says whose programs go by a bare name; ``writable`` whether a rule lets the agent write
+    at a path: programs there are named by their full path, so that ``./npm`` is never taken for ``npm``."""
 
-    def __init__(self, writable: Callable[[str], bool]) -> None:
+    def __init__(self, places: Places, writable: Callable[[str], bool]) -> None:
+        self._places = places
         self._writable = writable
         self.handlers: dict[str, Handler] = {
             "execve": lambda c, a: self._exec(c, libc.AT_FDCWD, a[0], a[1], 0),
@@ -82,23 +84,31 @@ class Execs:
         """The first word of the target: the bare name only where neither the name nor the file behind it
         lies in a place that the agent can write. argv[0] never counts: anybody can claim to be anything."""
         real = os.fsdecode(found.path or link_of(found.fd))
-        if not found.path or self._writable(real):
-            return real
+        if not found.path:
+            return real  # a memfd or a deleted file: has no name
         head, _, tail = path.rpartition(b"/")
-        if not tail:
-            return os.path.basename(real)
-        if directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF and head:
-            place = os.open(caller.path(directory, head), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                where = os.fsdecode(link_of(place))
-            finally:
-                os.close(place)
+        where = self._directory(caller, directory, head) if tail else ""
+        if not where or where.startswith("/proc/"):  # by descriptor, or /proc/self/exe
+            named = real
         else:
-            where = caller.cwd()
-        if where.startswith("/proc/"):
-            return os.path.basename(real)  # /proc/self/exe
-        named = f"{where}/{os.fsdecode(tail)}"
-        return named if self._writable(named) else os.fsdecode(tail)
+            named = f"{where.rstrip('/')}/{os.fsdecode(tail)}"
+        if not self._places.vouch(named, real):
+            return named
+        for path_ in {named, real}:
+            if not self._places.system(path_) and self._writable(path_):
+                return named
+        return os.path.basename(named)
+
+    @staticmethod
+    def _directory(caller: Caller, directory: int, head: bytes) -> str:
+        """The real path of the directory in which a program was named."""
+        if not head and directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF:
+            return caller.cwd()
+        place = os.open(caller.path(directory, head or b"."), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return os.fsdecode(link_of(place))
+        finally:
+            os.close(place)
 
     # -- one command is one question
 

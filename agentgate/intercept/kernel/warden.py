@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
+from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
 from agentgate.intercept.kernel import attributes, files, others
@@ -55,6 +56,7 @@ class Rules:
     """What the warden decides by, but for the policy itself, which can change."""
 
     context: Context
+    places: Places
     own: tuple[str, ...]
     enforce: bool
     network: bool
@@ -99,7 +101,7 @@ class Warden:
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._writable: dict[str, bool] = {}
-        self._execs = Execs(self._may_write)
+        self._execs = Execs(rules.places, self._may_write)
         sockets = Sockets(proxy_port, self._attribute)
         self._handlers: dict[str, Handler] = {
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
@@ -363,14 +365,15 @@ class Warden:
             os.kill(proc.pid, signal.SIGKILL)
 
     def _may_write(self, path: str) -> bool:
-        """Whether the agent may write ``path`` without a question, remembered by directory."""
+        """Whether a rule lets the agent write ``path`` without a question, remembered by directory."""
         directory = os.path.dirname(path)
         known = self._writable.get(directory)
         if known is None:
             if len(self._writable) > 4096:
                 self._writable.clear()
             ruling = self._decider.rule(Action(Kind.FS_WRITE, path, syscall="open"))
-            known = self._writable[directory] = ruling.decision is Decision.ALLOW
+            allowed = ruling.decision is Decision.ALLOW and ruling.source is Source.RULE
+            known = self._writable[directory] = allowed
         return known
 
     def _attribute(self, port: int, caller: Caller) -> None:

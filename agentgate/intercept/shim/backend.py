@@ -21,7 +21,7 @@ from agentgate.gate.broker import Broker
 from agentgate.gate.command import Places
 from agentgate.gate.gate import Gate
 from agentgate.gate.private import private_directory
-from agentgate.intercept.backend import GateUnavailable, Launch
+from agentgate.intercept.backend import Attribute, GateUnavailable, Launch
 from agentgate.intercept.shim import tree
 from agentgate.intercept.shim.install import available, install
 from agentgate.policy.model import Policy
@@ -52,12 +52,12 @@ def resolve(command: str, path: str, cwd: str) -> str:
 
 
 class ShimBackend:
-    """``proxy_port`` is set by the session; the portable gate has no use for it."""
+    """The portable gate around one agent."""
 
     kind = "shim"
+    attribute: Attribute | None = None  # a proxy's client cannot be told from any other process here
 
     def __init__(self, gate: Gate, *, agent: str) -> None:
-        self.proxy_port = 0
         self._gate = gate
         self._agent = agent
         self._broker: Broker | None = None
