@@ -54,12 +54,11 @@ from agentgate.tui.inputs import (
     WriteRule,
 )
 from agentgate.tui.launch import pane_environment, summary
-from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.room import Room
 from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
 from agentgate.tui.step import step
-from agentgate.tui.terminal.pane import TerminalPane
 from agentgate.tui.theme import DARK, VARIABLES
 from agentgate.tui.widgets.queue import QueuePanel
 
@@ -73,7 +72,7 @@ LAST_OUTPUT_SECONDS = 1.0
 may hold the terminal open."""
 
 
-class ControlRoom(App[int]):
+class ControlRoom(App[int], inherit_bindings=False):
     """Runs the agent of ``session`` in a pane; ``return_value`` is the agent's exit status."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -275,37 +274,30 @@ class ControlRoom(App[int]):
     # What Textual tells
 
     async def on_event(self, event: events.Event) -> None:
-        if not event.is_forwarded and self._room.is_mounted:
-            if isinstance(event, events.Key) and not self.state.agent_has_keys_for(event.key):
-                self.app_focus = True
-                self.tell(Pressed(event.key), at=event.time)
-                return
-            if isinstance(event, events.MouseDown) and self._take_click(event):
-                return
+        if (
+            isinstance(event, events.Key)
+            and not event.is_forwarded
+            and not self.state.agent_has_keys_for(event.key)
+        ):
+            self.app_focus = True
+            self.tell(Pressed(event.key), at=event.time)
+            return
         await super().on_event(event)
 
-    def _take_click(self, event: events.MouseDown) -> bool:
-        """Change the mode where the click asks for that. A click that only brings the operator back to
-        the agent is not the agent's."""
-        if self.state.cover is not Cover.NONE:
-            return False
-        widget, _ = self.get_widget_at(event.x, event.y)
-        if isinstance(widget, TerminalPane):
-            if self.state.mode is Mode.CONTROL:
-                self.tell(Clicked(None))
-                return True
-            return False
-        for panel, known in self._room.panels.items():
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """A press of the button that no widget kept for itself: it may change the mode."""
+        widget, room = event.widget, self._room
+        if widget is None or self.state.cover is not Cover.NONE:
+            return
+        if widget is room.pane:
+            self.tell(Clicked(None))
+        elif widget is room.tabs:
+            self.tell(Clicked(bars.tab_at(event.screen_x)))
+        elif widget is room.alert:
+            self.tell(Clicked(Panel.QUEUE))
+        for panel, known in room.panels.items():
             if known in widget.ancestors_with_self:
                 self.tell(Clicked(panel))
-                return False
-        if widget is self._room.tabs:
-            self.tell(Clicked(bars.tab_at(event.x)))
-            return True
-        if widget is self._room.alert:
-            self.tell(Clicked(Panel.QUEUE))
-            return True
-        return False
 
     def on_control_room_happened(self, message: Happened) -> None:
         self.tell(*message.happened)
@@ -343,7 +335,7 @@ async def _run(session: Session) -> int:
         await session.close()
     if app.start_error is not None:
         raise app.start_error
-    if app.return_code is None or app.return_value is None:  # Textual has said what went wrong
+    if status is None:  # Textual has said what went wrong
         return 1
     print(summary(app.state, session.settings.audit))
     return status

@@ -107,5 +107,5 @@ class DetailPanel(Lines):
 
     def row(self, index: int, cells: int) -> list[Line]:
         if not self._folded:
-            return [(("the oldest action that waits is shown here in full", Ink.DIM),)]
+            return [(("what waits is shown here in full", Ink.DIM),)]
         return [self._folded[index]]
