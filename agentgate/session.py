@@ -21,6 +21,7 @@ from agentgate.gate.gate import Gate
 from agentgate.intercept.backend import Backend, GateUnavailable, Launch
 from agentgate.intercept.proxy.server import Proxy
 from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
+from agentgate.limits import inherited, raise_open_files
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
@@ -83,6 +84,7 @@ class Session:
             upstream = Upstream.from_env(self.settings.env)
         except BadUpstream as error:
             raise GateUnavailable(f"the connections cannot be decided: {error}") from None
+        raise_open_files()
         self.proxy = Proxy(
             self._decide_connection,
             self.backend.attribute,
@@ -96,9 +98,9 @@ class Session:
         for name in ("TMUX", "TMUX_PANE"):  # the pane is not the operator's multiplexer
             env.pop(name, None)
         project = str(self.settings.project)
-        pid = await self.backend.start(
-            Launch(self.settings.command, project, env, stdio, controlling, proxy_port=port)
-        )
+        launch = Launch(self.settings.command, project, env, stdio, controlling, proxy_port=port)
+        with inherited():
+            pid = await self.backend.start(launch)
         self.hub.post(AgentStarted(pid))
         self._spawn(self._report_end())
         self._spawn(self._watch_policy())

@@ -24,6 +24,7 @@ from agentgate.intercept.kernel.link import Unpacker, pack
 from agentgate.intercept.kernel.notify import Listener
 from agentgate.intercept.kernel.probe import wait_killable
 from agentgate.intercept.kernel.warden import Rules, Warden, end_tree
+from agentgate.limits import raise_open_files
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 
@@ -86,6 +87,7 @@ def main(link: socket.socket) -> int:
     except OSError as error:
         link.sendall(pack({"type": "failed", "errno": error.errno or 0, "text": str(error.strerror)}))
         return 1
+    raise_open_files()
     os.chdir("/")
     context = Context(order["project"], order["home"], order["env"])
     places = Places(frozenset(order["tools"]), tuple(order["writable"]))
