@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from agentgate.cli.options import UsageError, add_session, session_settings
+from agentgate.settings import GateChoice
 
 __all__ = ["add"]
 
@@ -34,13 +35,15 @@ def add(commands: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.demo and args.command:
         raise UsageError("--demo brings its own agent: leave out the command")
+    if args.demo and (args.policy or args.audit or args.agent or args.no_net or not args.always):
+        raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("tui needs a terminal (agentgate run -- COMMAND works without one)")
     if chosen is None:
         from agentgate.demo import main as demo
 
-        return demo(args)
+        return demo(GateChoice(args.gate))
     from agentgate.tui.app import run
 
     return run(chosen)
