@@ -31,6 +31,7 @@ _IOCTL_FAMILIES = {
     0x58: (0x801C581F,),  # FS_IOC_FSGETXATTR
     0x94: (0x40049409, 0x4020940D, 0xC0189436),  # FICLONE, FICLONERANGE, FIDEDUPERANGE
 }
+_NETLINK = (0, 4, 15)  # ROUTE, SOCK_DIAG, KOBJECT_UEVENT (netlink(7))
 _PR_SET_DUMPABLE = 4
 # Calls that name another process in argument 0 and change how it runs: fine on oneself (0).
 _ON_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr")
@@ -186,8 +187,8 @@ class _Conditional:
         asm.ret(refuse(errno.EPERM))
 
     def _socket(self) -> None:
-        """Free: unix stream and seqpacket, TCP, and netlink's routing family (which only reads without
-        CAP_NET_ADMIN). Everything else is the warden's to refuse and record: a datagram socket could
+        """Free: unix stream and seqpacket, TCP, and the netlink families that only read without
+        CAP_NET_ADMIN. Everything else is the warden's to refuse and record: a datagram socket could
         send to an address that nobody has decided, in a call that cannot be held without races."""
         asm = self._asm
         hold, unix, inet, netlink, free = (asm.label() for _ in range(5))
@@ -209,7 +210,9 @@ class _Conditional:
         asm.jump(hold)
         asm.mark(netlink)
         asm.load(argument(2))
-        asm.unless_equal(0, hold)  # NETLINK_ROUTE
+        for protocol in _NETLINK:
+            asm.if_equal(protocol, free)
+        asm.jump(hold)
         asm.mark(free)
         asm.ret(ALLOW)
         asm.mark(hold)
