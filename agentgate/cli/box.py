@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
 
+from agentgate.actions import Process
 from agentgate.cli.output import Output
 from agentgate.escape import printable
 from agentgate.gate.events import Ask
@@ -46,8 +48,14 @@ def _wrap(text: str, columns: int, most: int) -> list[str]:
     return rows or [""]
 
 
+def _name(process: Process) -> str:
+    """The command with its program's bare name: where it lies is in the record."""
+    program, _, rest = process.command.partition(" ")
+    return printable(f"{os.path.basename(program)} {rest}".rstrip(), 60)
+
+
 def _who(ask: Ask) -> str:
-    shown = [f"{printable(process.command, 60)} ({process.pid})" for process in ask.action.chain[:_CHAIN]]
+    shown = [f"{_name(process)} ({process.pid})" for process in ask.action.chain[:_CHAIN]]
     return " < ".join(shown) + (" < …" if len(ask.action.chain) > _CHAIN else "")
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shlex
-import shutil
 from typing import Any
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
@@ -107,6 +106,8 @@ def _argv(words: list[str]) -> tuple[str, ...]:
 
 
 def _command(argv: tuple[str, ...], chosen: Settings) -> str:
+    import shutil  # slow to import: it brings the compressors along
+
     from agentgate.gate.build import places
 
     found = shutil.which(argv[0], path=chosen.env.get("PATH"))

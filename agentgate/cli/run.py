@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,8 @@ def add(commands: Any) -> None:
 
 def program(settings: Settings) -> None:
     """Raise UsageError, with a shell's status, when there is no such command to run."""
+    import shutil  # slow to import: it brings the compressors along
+
     name = settings.command[0]
     if shutil.which(name, path=settings.env.get("PATH")):
         return

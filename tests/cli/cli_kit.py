@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import agentgate
 from agentgate.tui.terminal.vt import Vt
 
 _LOGIN = "import os, sys; os.login_tty(int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
+TOOLS = ("sh", "cat", "ls", "head", "rmdir", "sleep", "stty", "true", "echo", "env")
 NPM = """\
 #!/bin/sh
 echo "npm $*" >> "$RAN"
@@ -46,6 +48,7 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.gate = "shim"
         self.project = root / "project"
         self.home = root / "home"
         self.bin = root / "bin"
@@ -57,8 +60,11 @@ class World:
         npm = self.bin / "npm"
         npm.write_text(NPM)
         npm.chmod(0o755)
+        for tool in TOOLS:
+            (self.bin / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
         self.env = {
-            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            # No second npm: a shell that may not run the first looks for the next one.
+            "PATH": str(self.bin),
             "HOME": str(self.home),
             "RAN": str(self.ran_log),
             "TERM": "xterm-256color",
@@ -201,5 +207,5 @@ class Terminal:
 
 
 def on_terminal(world: World, *agent: str, options: tuple[str, ...] = (), **size: int) -> Terminal:
-    """``agentgate run`` behind the shim gate, on a terminal."""
-    return Terminal(world, *world.command("run", "--gate", "shim", *options, "--", *agent), **size)
+    """``agentgate run`` on a terminal, behind the world's gate."""
+    return Terminal(world, *world.command("run", "--gate", world.gate, *options, "--", *agent), **size)

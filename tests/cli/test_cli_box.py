@@ -27,7 +27,8 @@ def ask(target: str = "npm install chalk", **facts: object) -> Ask:
 
 
 def cells(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me") for char in text)
 
 
 def test_the_question_says_what_why_who_and_which_keys() -> None:
@@ -38,7 +39,7 @@ def test_the_question_says_what_why_who_and_which_keys() -> None:
         "  npm install chalk",
         "  intent   install the npm package chalk and run its install scripts",
         "  in       /p",
-        "  who      npm install chalk (7) < bash (5) < /bin/init (1)",
+        "  who      npm install chalk (7) < bash (5) < init (1)",
         "  asked by rule 3 (line 12): every install is looked at",
         "  [a]llow  [d]eny  [A]lways",
     ]
@@ -61,7 +62,7 @@ def test_no_question_is_wider_or_higher_than_the_terminal(target, cwd, rows, col
         rule=["- match:", "x" * 300] if rule else (),
         note=note,
     )
-    assert all(line.isprintable() or line.strip() == "" for line in shown)
+    assert not any(unicodedata.category(char)[0] == "C" for line in shown for char in line)
     assert max(map(cells, shown)) < max(columns, 25)
     assert len(shown) < max(rows, 5)
     assert shown[-1].startswith("  [")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cli_kit import World
+
+import agentgate
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -267,6 +270,20 @@ def test_a_module_planted_in_the_project_is_not_imported(world: World, planted: 
     done = world.with_policy(RULES).agentgate("check", "fs_write", "notes.txt")
     assert done.returncode == 0, done.stderr
     assert not (world.project / "pwned").exists()
+
+
+def test_started_from_where_the_package_lies_it_trusts_nothing_beside_it(world: World) -> None:
+    source = world.root / "source"
+    source.mkdir()
+    (source / "agentgate").symlink_to(Path(agentgate.__file__).parent)
+    (source / "yaml.py").write_text("open('pwned', 'w')\n")
+    del world.env["PYTHONPATH"]
+    done = world.agentgate("run", "--gate", "shim", "--", "echo", "ran", cwd=source)
+    assert (done.stdout, done.returncode) == ("ran\n", 0), done.stderr
+    assert not (source / "pwned").exists()
+
+
+HEAVY = {"textual", "rich", "asyncio", "h11", "aiofiles", "pyghostty", "ssl"}
 
 
 @pytest.mark.parametrize(

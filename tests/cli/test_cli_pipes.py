@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from cli_kit import Terminal, World
@@ -115,7 +116,9 @@ def test_no_net_is_said_to_the_agent_in_a_refusal(world: World) -> None:
         "try: urllib.request.urlopen('http://example.invalid/')\n"
         "except urllib.error.HTTPError as error: print(error.code)\n"
     )
-    done = world.with_policy("default: allow\n").agentgate(*SHIM, "--no-net", "--", "python3", "-c", fetch)
+    done = world.with_policy("default: allow\n").agentgate(
+        *SHIM, "--no-net", "--", sys.executable, "-c", fetch
+    )
     assert done.stdout == "403\n", done.stderr
 
 
