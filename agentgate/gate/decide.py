@@ -83,7 +83,11 @@ class Decider:
         return ruling
 
     def _one(self, action: Action, target: str) -> Ruling:
-        single = action if not action.origin else replace(action, target=target, origin="")
+        single = action
+        if action.origin:
+            single = Action(
+                action.kind, target, action.argv, action.cwd, action.chain, action.syscall
+            )  # replace() takes ten times as long
         ruling = self._rules.rule(single)
         if action.kind is Kind.FS_WRITE and ruling.decision is not Decision.DENY:
             guard = self._guards.find(target, action.syscall)

@@ -99,6 +99,9 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 
+# Without one of these in it, no path is guarded.
+_MARKS = ("/.", ".pth", "customize.py", "cron", "LaunchAgents")
+
 _OWN = Guard("gate", "the gate's own files: who can change them can decide for you")
 
 
@@ -114,7 +117,10 @@ class Guards:
         self, *, home: str, project: str, own: Iterable[str] = (), lifted: Iterable[str] = ()
     ) -> None:
         lifted = frozenset(lifted)
-        self._own = tuple(sorted(set(own))) if "gate" not in lifted else ()
+        gate = frozenset() if "gate" in lifted else frozenset(own)
+        self._own = gate
+        self._beneath_own = tuple(f"{path}/" for path in gate)
+        self._above_own = frozenset(parent for path in gate for parent in _parents(path))
         guards = [guard for guard in GUARDS if guard.name not in lifted]
         self._by_group = {guard.name.replace("-", "_"): guard for guard in guards}
         self._any = self._compile(guards, home, project, placing=False)
@@ -138,12 +144,18 @@ class Guards:
 
     def find(self, path: str, syscall: str = "") -> Guard | None:
         """The guard that stands before a write to ``path`` by ``syscall``, or None."""
-        for own in self._own:
-            # a directory above the gate's files may be written into, but not moved or removed
-            if path == own or path.startswith(own + "/"):
-                return _OWN
-            if own.startswith(path + "/") and not syscall.startswith(("mkdir", "open", "utime")):
-                return _OWN
+        if path in self._own or path.startswith(self._beneath_own):
+            return _OWN
+        # a directory above the gate's files may be written into, but not moved or removed
+        if path in self._above_own and not syscall.startswith(("mkdir", "open", "utime")):
+            return _OWN
+        if not any(mark in path for mark in _MARKS):
+            return None  # nearly every path: this runs for each file that an install writes
         pattern = self._placing if syscall.startswith(_PLACING) else self._any
         match = pattern.fullmatch(path)
         return self._by_group[match.lastgroup] if match and match.lastgroup else None
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:end]) or "/" for end in range(1, len(parts))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -74,6 +73,8 @@ class Effect:
 
     def close(self) -> None:
         for held in self.keeps:
-            with contextlib.suppress(OSError):
+            try:
                 held.close()
+            except OSError:  # nothing is left to be done about it
+                pass
         self.keeps.clear()

@@ -42,8 +42,8 @@ class Journal:
             self._chains[key] = known
         self._rows.append(
             [
-                time.time(), action.kind.value, action.target, action.origin, action.syscall, action.cwd,
-                action.argv, known[0], self._ruling(answer.ruling), answer.verdict.value, answer.source.value,
+                time.time(), action.kind, action.target, action.origin, action.syscall, action.cwd,
+                action.argv, known[0], self._ruling(answer.ruling), answer.verdict, answer.source,
                 answer.note,
             ]
         )  # fmt: skip
