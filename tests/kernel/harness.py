@@ -28,6 +28,7 @@ import agentgate
 HERE = Path(__file__).resolve().parent
 AGENTS = HERE / "agents"
 ROOT = Path(agentgate.__file__).resolve().parent.parent
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SPARE_UID = 64123  # an ordinary user without a name
 
 POLICY = """\
@@ -344,7 +345,7 @@ class World:
 
     def environment(self, **extra: str) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.home), "TERM": "xterm",
+            "PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "HOME": str(self.home), "TERM": "xterm",
             "PYTHONPATH": f"{AGENTS}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1", "USER": "tester",
             "PYTHONSAFEPATH": "1", "TMPDIR": str(self.project), "PYTHON": sys.executable,
             **{f"GIT_{who}_{what}": f"{who.lower()}@example.com"
@@ -354,8 +355,8 @@ class World:
 
     @contextlib.contextmanager
     def start(
-        self, *command: object, operator: Operator = deny, policy: str = POLICY, env: dict[str, str] | None = None,
-        stdin: Path | None = None, enforce: bool = False, network: bool = True, pty: bool = False,
+        self, *command: object, operator: Operator = deny, policy: str = POLICY,
+        env: dict[str, str] | None = None, stdin: Path | None = None, enforce: bool = False, network: bool = True, pty: bool = False,
         started: bool = True,
     ) -> Iterator[Run]:  # fmt: skip
         """Run ``command`` behind the gate; yields once it is started."""

@@ -64,13 +64,15 @@ class Execs:
                 script = b"/dev/fd/%d" % (directory & 0xFFFFFFFF) + (b"/" + path if path else b"")
             name = self._name(caller, directory, path, found)
             words = (name, *map(os.fsdecode, argv[1:]))
+            if words == caller.proc.denied:  # the search of PATH goes on to another name of it
+                raise fail(errno.EACCES)
             approved = self._approved(caller, found, script, argv, words)
         except BaseException:
             found.close()
             raise
 
         def perform() -> LetGo:
-            caller.proc.pending = approved
+            caller.proc.pending = (*caller.proc.pending, approved)
             return LET_GO
 
         effect = Effect(
@@ -166,25 +168,35 @@ class Execs:
 
     # -- what does run
 
-    def compare(self, caller: Caller, syscall: str) -> str:
+    def compare(self, caller: Caller, syscall: str, alive: Callable[[], bool]) -> str:
         """Empty when the caller runs what was approved, else what it runs instead. Call before any held
-        call of a process with a pending approval is answered."""
+        call of a process with a pending approval is answered. ``alive``: whether the call still waits."""
         proc = caller.proc
-        approved = proc.pending
-        if approved is None:
-            return ""
         now = image(proc.pid)
-        if now in approved.images or (
-            not approved.images and now.argv[-len(approved.argv) + 1 :] == approved.argv[1:]
-        ):
-            proc.running, proc.pending = approved, None
-            proc.owner.ran(proc, approved.words)
+        before = proc.pending[0].before
+        under_way = tuple(approved for approved in proc.pending if not _over(caller, approved))
+        if not alive():  # a thread that the execve of another has ended meanwhile: tells nothing
+            raise fail(errno.ESRCH)
+        if now == before and under_way:  # a thread beside the one that runs something else
+            proc.pending = under_way
             return ""
-        if now == approved.before and syscall != "set_tid_address":
-            if caller.tid == approved.tid:
-                proc.pending = None  # the execve failed, and its caller went on
+        for approved in proc.pending:
+            if now in approved.images or (
+                not approved.images and now.argv[-len(approved.argv) + 1 :] == approved.argv[1:]
+            ):
+                proc.running, proc.pending, proc.denied = approved, (), None
+                proc.owner.ran(proc, approved.words)
+                return ""
+        if now == before and syscall != "set_tid_address":
+            proc.pending = ()  # the execve failed, and its caller went on
             return ""
         return " ".join(now.argv) or "an unknown program"
+
+
+def _over(caller: Caller, approved: Approved) -> bool:
+    """Whether that execve has succeeded or failed. What runs may look the same before and after, so only
+    its thread can tell: it makes another call, or it is gone, because it took its leader's place."""
+    return caller.tid == approved.tid or not os.path.exists(f"/proc/{caller.proc.pid}/task/{approved.tid}")
 
 
 def _head(found: Object) -> bytes:

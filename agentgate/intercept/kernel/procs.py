@@ -59,7 +59,8 @@ class Proc:
     owner: Procs
     pidfd: int = -1
     running: Approved | None = None  # what its last held execve was approved for
-    pending: Approved | None = None  # the same, until it is seen to run
+    pending: tuple[Approved, ...] = ()  # the same, of each thread, until one is seen to run
+    denied: tuple[str, ...] | None = None  # the command that it was last refused to run
     cwd: str | None = None  # until its next chdir
     umask: int | None = None
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr

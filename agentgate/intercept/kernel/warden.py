@@ -189,7 +189,7 @@ class Warden:
         name = self._names[call.number]
         proc = self._procs.of(call.pid)
         caller = Caller(call.pid, proc)
-        if proc.pending is not None and not self._runs_what_was_approved(call, caller, name):
+        if proc.pending and not self._runs_what_was_approved(call, caller, name):
             return
         effect = self._handlers[name](caller, call.args)
         if isinstance(effect, LetGo):
@@ -251,6 +251,8 @@ class Warden:
     def _refuse(self, held: _Held, why: str) -> None:
         """One line for the refused process, then an ordinary error."""
         held.effect.close()
+        if held.action.kind is Kind.EXEC:
+            held.caller.proc.denied = held.effect.argv
         tell(held.caller.proc, held.action, why)
         self._listener.fail(held.call.id, errno.EACCES)
 
@@ -346,12 +348,12 @@ class Warden:
 
     def _runs_what_was_approved(self, call: Call, caller: Caller, name: str) -> bool:
         proc = caller.proc
-        approved = proc.pending
-        wrong = self._execs.compare(caller, name)
-        if not wrong or approved is None:
+        pending = proc.pending
+        wrong = self._execs.compare(caller, name, lambda: self._listener.alive(call.id))
+        if not wrong:
             return True
         self._kill(proc)
-        target = " ".join(approved.words)
+        target = " or ".join(" ".join(approved.words) for approved in pending)
         reason = f"approved was {target!r}, but this is what ran; the process was killed"
         ruling = Ruling(Decision.DENY, Source.GATE, reason=reason)
         action = Action(Kind.EXEC, wrong, chain=proc.chain, syscall="execve", cwd=caller.cwd())
