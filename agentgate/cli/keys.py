@@ -19,7 +19,15 @@ _KITTY = re.compile(rb"\x1b\[(\d{1,7})(?::(\d{1,7}))?(?::\d{0,7})?(?:;(\d{0,3})(
 _XTERM = re.compile(rb"\x1b\[27;(\d{1,3});(\d{1,7})~")
 _SHIFT, _LOCKS = 1, 64 | 128
 
-_NAMED = {0x0D: "enter", 0x0A: "enter", 0x1B: "escape", 57414: "enter"}
+_CONTROL = 4
+_NAMED = {
+    0x03: "interrupt",
+    0x1C: "interrupt",
+    0x0D: "enter",
+    0x0A: "enter",
+    0x1B: "escape",
+    57414: "enter",
+}
 
 
 def is_reply(data: bytes) -> bool:
@@ -28,19 +36,26 @@ def is_reply(data: bytes) -> bool:
 
 
 def name(data: bytes) -> str:
-    """The key that ``data``, all of one read, stands for: a character, ``enter`` or ``escape``. Empty for
-    everything else: several keys at once (typed ahead, pasted), arrows, the mouse."""
+    """The key that ``data``, all of one read, stands for: a character, ``enter``, ``escape`` or
+    ``interrupt`` (^C, ^\\). Empty for everything else: several keys at once (typed ahead, pasted), an
+    arrow, the mouse."""
     if len(data) == 1:
         return _key(data[0])
     if found := _KITTY.fullmatch(data):
         code, shifted, modifiers, event = found.groups()
         held = max(int(modifiers or 1) - 1, 0) & ~_LOCKS
-        if event == b"3" or held & ~_SHIFT:
+        if event == b"3":
+            return ""
+        if held == _CONTROL and code == b"99":
+            return "interrupt"
+        if held & ~_SHIFT:
             return ""
         key = _key(int(shifted or code) if held else int(code))
         return key.upper() if held and len(key) == 1 else key
     if found := _XTERM.fullmatch(data):
         held = max(int(found[1]) - 1, 0) & ~_LOCKS
+        if held == _CONTROL and found[2] == b"99":
+            return "interrupt"
         return "" if held & ~_SHIFT else _key(int(found[2]))
     return ""
 

@@ -133,7 +133,10 @@ class Questions:
         strange = not key and data.startswith(b"\x1b")  # an arrow, the mouse: no answer, and no typing
         if strange:
             return
-        if not key or self._clock() < self._counts_from:
+        if key == "interrupt":
+            # The agent gets it too, but a held call answers to no signal that its process catches.
+            self._session.gate.answer(ask.number, Verdict.DENY, note="interrupted")
+        elif not key or self._clock() < self._counts_from:
             self._hold()
         elif self._draft is None:
             self._decide(ask, key)

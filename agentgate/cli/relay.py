@@ -27,7 +27,6 @@ __all__ = ["Relay"]
 _READ = 65536
 _PATIENCE = 10  # turns of 20 ms that an escape sequence has to become whole before a question cuts it
 _LAST = 5.0  # seconds for the last of the agent's output, when its terminal is slow
-_FOR_THE_AGENT = (b"\x03", b"\x1c")  # interrupt and quit work while a question is shown
 _TIDY = "\x1b[0m\x1b[?25h\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[<99u"
 
 
@@ -136,7 +135,9 @@ class Relay:
             data = b""
         if not data:
             self._hung_up()
-        elif self._asking and data not in _FOR_THE_AGENT and not keys.is_reply(data):
+        elif self._asking and not keys.is_reply(data):
+            if keys.name(data) == "interrupt":  # the agent is to hear it, and first
+                self._pty.write(data)
             self.typed(data)
         else:
             self._pty.write(data)

@@ -102,7 +102,10 @@ def test_both_ends_of_a_long_command_are_readable() -> None:
         (b"\x1b[200~a\x1b[201~", ""),  # pasted
         (b"\xc3\xa4", ""),
         (b"\x00", ""),
-        (b"\x03", ""),
+        (b"\x03", "interrupt"),
+        (b"\x1c", "interrupt"),
+        (b"\x1b[99;5u", "interrupt"),
+        (b"\x1b[27;5;99~", "interrupt"),
         (b"", ""),
     ],
 )
@@ -265,6 +268,12 @@ async def test_the_mouse_and_arrows_neither_answer_nor_hold_up(desk: Desk) -> No
     assert not answer.done()
     await desk.press(b"d", after=0.01)
     assert (await answer).verdict is Verdict.DENY
+
+
+async def test_an_interrupt_is_a_no_at_once(desk: Desk) -> None:
+    answer = await desk.put(INSTALL)
+    await desk.press(b"\x03", after=0.0)
+    assert ((await answer).verdict, (await answer).note) == (Verdict.DENY, "interrupted")
 
 
 async def test_a_guard_is_never_always(desk: Desk) -> None:

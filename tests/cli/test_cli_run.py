@@ -268,6 +268,5 @@ def test_the_first_line_says_what_holds(gated: World) -> None:
     with on_terminal(gated, "true", cols=200) as terminal:
         assert terminal.status() == 0
         first = terminal.lines[0]
-    assert first.startswith(
-        f"agentgate: {gates[gated.gate]}; built-in rules (agentgate init writes them to a file); questions say "
-    )
+    rules = "built-in rules (agentgate init writes them to a file)"
+    assert first.startswith(f"agentgate: {gates[gated.gate]}; {rules}; questions say ")
