@@ -31,6 +31,14 @@ class Entry:
     target: str
     why: str
 
+    @classmethod
+    def of(cls, record: Record) -> Entry:
+        action, answer = record.action, record.answer
+        target = f"{action.origin} → {action.target}" if action.origin else action.target
+        if len(target) > TARGET_LIMIT:
+            target = f"{target[: TARGET_LIMIT // 2]}…{target[1 - TARGET_LIMIT // 2 :]}"
+        return cls(record.time, action.kind, answer.verdict, target, outside(answer.why, 120))
+
 
 class Ring:
     """The last ``limit`` entries, by their number since the beginning."""
@@ -94,12 +102,7 @@ class AuditPanel(Lines):
         """Append decisions, oldest first."""
         first = self._ring.first
         for record in records:
-            action = record.action
-            target = f"{action.origin} → {action.target}" if action.origin else action.target
-            if len(target) > TARGET_LIMIT:
-                target = f"{target[: TARGET_LIMIT // 2]}…{target[-TARGET_LIMIT // 2 + 1 :]}"
-            why = outside(record.answer.why, 120)
-            self._ring.append(Entry(record.time, action.kind, record.answer.verdict, target, why))
+            self._ring.append(Entry.of(record))
         self.changed()
         if self.following:
             self._to_end()

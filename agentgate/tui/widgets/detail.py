@@ -40,7 +40,7 @@ def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: 
     field("cwd", outside(action.cwd))
     for depth, line in enumerate(words.chain(action)):
         lines += labelled("chain" if depth == 0 else "", line, cells, 2 * min(depth, words.DEEPEST))
-    if " ".join(action.argv) not in ("", action.target):
+    if " ".join(action.argv) not in ("", action.target, *(actor.command for actor in action.chain[:1])):
         field("argv", " ".join(outside(word) for word in action.argv))
     field("gate", ask.gate)
     if refusal:
