@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from agentgate.cli.options import UsageError, add_session, session_settings
+from agentgate.cli.run import program
 from agentgate.settings import GateChoice
 
 __all__ = ["add"]
@@ -38,6 +39,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.demo and (args.policy or args.audit or args.agent or args.no_net or not args.always):
         raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)
+    if chosen:
+        program(chosen)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("tui needs a terminal (agentgate run -- COMMAND works without one)")
     if chosen is None:

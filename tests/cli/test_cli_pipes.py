@@ -85,6 +85,7 @@ def test_in_the_background_of_a_terminal_nobody_is_asked(world: World) -> None:
         (("run", "--wat", "--", "ls"), 2, "run: unknown argument '--wat' (see agentgate run --help)"),
         (("run", "--gat", "shim", "--", "ls"), 2, "run: unknown argument '--gat' (see agentgate run --help)"),
         (("tui", "--", "ls"), 2, "tui needs a terminal (agentgate run -- COMMAND works without one)"),
+        (("tui", "--", "no-such-program"), 127, "no-such-program: command not found"),
         (("tui", "--demo", "--", "ls"), 2, "--demo brings its own agent: leave out the command"),
     ],
 )
