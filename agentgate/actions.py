@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Action", "Answer", "Decision", "Kind", "Process", "Ruling", "Source", "Verdict"]
+__all__ = ["Action", "Answer", "Decision", "GuardName", "Kind", "Process", "Ruling", "Source", "Verdict"]
 
 
 class Kind(StrEnum):
@@ -50,6 +50,26 @@ class Source(StrEnum):
     TIMEOUT = "timeout"  # nobody answered in time
     ENFORCE = "enforce"  # asks are denies in this session
     GATE = "gate"  # the gate itself: cannot be decided, or is never possible
+
+
+class GuardName(StrEnum):
+    """The guards: sorts of places that are asked about whatever the rules say. The words of the policy's
+    ``lift_guards:``; what each stands for is in ``gate/guards.py``."""
+
+    SHELL_STARTUP = "shell-startup"
+    SSH = "ssh"
+    AUTOSTART = "autostart"
+    SYSTEMD_USER = "systemd-user"
+    LAUNCH_AGENTS = "launch-agents"
+    CRON = "cron"
+    GIT_HOOKS = "git-hooks"
+    GIT_CONFIG = "git-config"
+    ENVRC = "envrc"
+    EDITOR_TASKS = "editor-tasks"
+    AGENT_CONFIG = "agent-config"
+    CI_WORKFLOWS = "ci-workflows"
+    PYTHON_STARTUP = "python-startup"
+    GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)

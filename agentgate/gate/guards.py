@@ -14,95 +14,120 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentgate.actions import GuardName
+
 __all__ = ["GUARDS", "Guard", "Guards"]
 
-# Calls that put a whole directory, or a name for one, in place: for these the directory that holds
-# guarded files is guarded too (build `x/hooks/pre-commit`, then rename `x` to `.git`).
-_PLACING = ("rename", "symlink", "link", "RENAME_EXCHANGE")
+# What these calls do to a directory makes nothing in it run. Any other call (a rename, a link, a new file
+# in its place) can put a whole directory, or a name for one, in place: build `x/hooks/pre-commit`, then
+# rename `x` to `.git`, or write `gitdir: x` into a file `.git`. Then the directory is guarded too.
+_HARMLESS = ("mkdir", "rmdir", "unlink", "chmod", "chown", "utime", "setxattr", "removexattr")
+# What a directory above the gate's own files may be subjected to: all but being moved or removed.
+_STAYING = ("mkdir", "open", "chmod", "chown", "utime", "setxattr", "removexattr")
+
+_OUR_OWN = r"(?!.*/node_modules/)(?:.*/)?"  # not what comes with a package: no tool looks for it there
+# A repository's own files: its directory, those of its submodules and worktrees.
+_GIT = r"(?:.*/)?\.git/(?:modules/.*/|worktrees/.*/)?"
+_GIT_HOLDERS = r"(?:.*/)?\.git(?:/(?:modules|worktrees)/[^/]+)*(?:/(?:modules|worktrees))?"
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``home`` and ``anywhere`` are regular expressions: of paths below the home directory, and of path
-    tails at any depth. ``holders`` are the directories that hold what ``anywhere`` names."""
+    """Regular expressions of the paths that are guarded: ``home`` of paths below the home directory,
+    ``anywhere`` of whole paths. ``home_holders`` and ``holders`` are, likewise, the directories that hold
+    what is guarded."""
 
-    name: str
+    name: GuardName
     reason: str
     home: str = ""
     anywhere: str = ""
+    home_holders: str = ""
     holders: str = ""
 
 
 GUARDS: tuple[Guard, ...] = (
     Guard(
-        "shell-startup",
+        GuardName.SHELL_STARTUP,
         "runs at every login or new shell",
         home=r"\.(?:bashrc|bash_profile|bash_login|bash_logout|bash_aliases|profile|zshrc|zshenv|zprofile"
         r"|zlogin|zlogout|inputrc|xprofile|xinitrc|xsession|xsessionrc|pam_environment|tmux\.conf|screenrc"
         r"|vimrc|gdbinit|pythonrc|pythonstartup)|\.config/(?:fish|nvim|environment\.d|git|tmux)(?:/.*)?"
         r"|\.gitconfig|\.bashrc\.d(?:/.*)?|\.vim(?:/.*)?",
+        home_holders=r"\.config",
     ),
-    Guard("ssh", "opens or trusts logins", home=r"\.ssh(?:/.*)?"),
-    Guard("autostart", "starts with the desktop session", home=r"\.config/autostart(?:/.*)?"),
+    Guard(GuardName.SSH, "opens or trusts logins", home=r"\.ssh(?:/.*)?"),
     Guard(
-        "systemd-user",
+        GuardName.AUTOSTART,
+        "starts with the desktop session",
+        home=r"\.config/autostart(?:/.*)?",
+        home_holders=r"\.config",
+    ),
+    Guard(
+        GuardName.SYSTEMD_USER,
         "starts services of yours",
         home=r"\.(?:config|local/share)/systemd/user(?:/.*)?",
+        home_holders=r"\.(?:config|local|local/share)(?:/systemd)?",
     ),
     Guard(
-        "launch-agents",
+        GuardName.LAUNCH_AGENTS,
         "starts services of yours",
         home=r"Library/LaunchAgents(?:/.*)?",
+        home_holders=r"Library",
     ),
     Guard(
-        "cron",
+        GuardName.CRON,
         "runs on a timer",
         anywhere=r"/etc/cron[^/]*(?:/.*)?|/var/spool/cron(?:/.*)?|/etc/anacrontab",
     ),
     Guard(
-        "git-hooks",
+        GuardName.GIT_HOOKS,
         "runs at the next git command",
-        anywhere=r"(?:.*/)?\.git/(?:.*/)?hooks/(?![^/]*\.sample$).+",
-        holders=r"(?:.*/)?\.git(?:/hooks)?",
+        anywhere=_GIT + r"hooks/(?![^/]*\.sample\Z).+",
+        holders=_GIT_HOLDERS + r"(?:/hooks)?",
     ),
     Guard(
-        "git-config",
+        GuardName.GIT_CONFIG,
         "can name programs that git runs",
-        anywhere=r"(?:.*/)?\.git/(?:modules/.*/|worktrees/.*/)?config(?:\.worktree)?",
+        # "commondir" leads git to another directory's config and hooks (gitrepository-layout(5))
+        anywhere=_GIT + r"(?:config(?:\.worktree)?|commondir)",
+        holders=_GIT_HOLDERS,
     ),
-    Guard("envrc", "runs when you enter the directory", anywhere=r"(?:.*/)?\.envrc"),
+    Guard(GuardName.ENVRC, "runs when you enter the directory", anywhere=r"(?:.*/)?\.envrc"),
     Guard(
-        "editor-tasks",
+        GuardName.EDITOR_TASKS,
         "runs when the folder is opened in an editor",
-        anywhere=r"(?!.*/node_modules/)(?:.*/)?\.vscode/(?:tasks|settings|launch)\.json"
-        r"|(?!.*/node_modules/)(?:.*/)?\.idea/runConfigurations(?:/.*)?",
-        holders=r"(?!.*/node_modules/)(?:.*/)?\.(?:vscode|idea)",
+        anywhere=_OUR_OWN + r"(?:\.vscode/(?:tasks|settings|launch)\.json|\.idea/runConfigurations(?:/.*)?)",
+        holders=_OUR_OWN + r"\.(?:vscode|idea)",
     ),
     Guard(
-        "agent-config",
+        GuardName.AGENT_CONFIG,
         "tells coding agents what to run",
-        home=r"\.claude/(?:settings(?:\.local)?\.json|hooks(?:/.*)?)|\.codex/(?:config\.toml|hooks[^/]*)"
-        r"|\.gemini/settings\.json|\.cursor/(?:mcp|hooks)\.json|\.config/opencode/(?:opencode\.jsonc?|plugins?/.*)",
-        anywhere=r"(?!.*/node_modules/)(?:.*/)?\.mcp\.json",
-        holders=r"(?!.*/node_modules/)(?:.*/)?\.(?:claude|codex|cursor|gemini)",
+        home=r"\.claude/(?:settings(?:\.local)?\.json|hooks(?:/.*)?)|\.codex/(?:config\.toml|hooks.*)"
+        r"|\.gemini/settings\.json|\.cursor/(?:mcp\.json|hooks.*)"
+        r"|\.config/opencode/(?:opencode\.jsonc?|plugins?/.*)",
+        anywhere=_OUR_OWN + r"\.mcp\.json",
+        home_holders=r"\.config|\.config/opencode(?:/plugins?)?",
+        holders=_OUR_OWN + r"\.(?:claude|codex|cursor|gemini)",
     ),
     Guard(
-        "ci-workflows",
+        GuardName.CI_WORKFLOWS,
         "runs on your forge with its secrets",
-        anywhere=r"(?!.*/node_modules/)(?:.*/)?\.github/workflows/.+",
-        holders=r"(?!.*/node_modules/)(?:.*/)?\.github(?:/workflows)?",
+        anywhere=_OUR_OWN + r"\.github/workflows/.+",
+        holders=_OUR_OWN + r"\.github(?:/workflows)?",
     ),
     Guard(
-        "python-startup",
+        GuardName.PYTHON_STARTUP,
         "runs at every start of that Python",
-        anywhere=r"(?:.*/)?[^/]+\.pth|(?:.*/)?(?:site|user)customize\.py",
+        # elsewhere a .pth file is a model's weights, which no Python runs by itself
+        anywhere=r"(?:.*/)?(?:site|dist)-packages/[^/]+\.pth|(?:.*/)?(?:site|user)customize\.py",
+        holders=r"(?:.*/)?(?:site|dist)-packages",
     ),
 )
 
 # Without one of these in it, no path is guarded.
-_MARKS = ("/.", ".pth", "customize.py", "cron", "LaunchAgents")
+_MARKS = ("/.", "-packages", "customize.py", "cron", "/Library")
 
-_OWN = Guard("gate", "the gate's own files: who can change them can decide for you")
+_OWN = Guard(GuardName.GATE, "the gate's own files: who can change them can decide for you")
 
 
 class Guards:
@@ -114,44 +139,27 @@ class Guards:
     """
 
     def __init__(
-        self, *, home: str, project: str, own: Iterable[str] = (), lifted: Iterable[str] = ()
+        self, *, home: str, project: str, own: Iterable[str] = (), lifted: Iterable[GuardName] = ()
     ) -> None:
         lifted = frozenset(lifted)
-        gate = frozenset() if "gate" in lifted else frozenset(own)
-        self._own = gate
-        self._beneath_own = tuple(f"{path}/" for path in gate)
-        self._above_own = frozenset(parent for path in gate for parent in _parents(path))
+        self._own = frozenset() if GuardName.GATE in lifted else frozenset(own)
+        self._beneath_own = tuple(f"{path}/" for path in self._own)
+        self._above_own = frozenset(parent for path in self._own for parent in _parents(path))
         guards = [guard for guard in GUARDS if guard.name not in lifted]
-        self._by_group = {guard.name.replace("-", "_"): guard for guard in guards}
-        self._any = self._compile(guards, home, project, placing=False)
-        self._placing = self._compile(guards, home, project, placing=True)
-
-    @staticmethod
-    def _compile(guards: list[Guard], home: str, project: str, *, placing: bool) -> re.Pattern[str]:
-        parts = []
-        for guard in guards:
-            patterns = []
-            if guard.home:
-                patterns.append(re.escape(home) + "/(?:" + guard.home + ")")
-            if guard.anywhere:
-                patterns.append(guard.anywhere)
-            if guard.name == "agent-config":  # in the project, the agents' whole directories
-                patterns.append(re.escape(project) + r"/(?:.*/)?\.(?:claude|codex|cursor|gemini)/.+")
-            if placing and guard.holders:
-                patterns.append(guard.holders)
-            parts.append(f"(?P<{guard.name.replace('-', '_')}>{'|'.join(patterns)})")
-        return re.compile("|".join(parts) or r"(?!)", re.DOTALL)
+        self._by_group = {_group(guard): guard for guard in guards}
+        self._inside = _compile(guards, home, project, holders=False)
+        self._holding = _compile(guards, home, project, holders=True)
 
     def find(self, path: str, syscall: str = "") -> Guard | None:
-        """The guard that stands before a write to ``path`` by ``syscall``, or None."""
+        """The guard that stands before a write to ``path`` by ``syscall``, or None. A call that is not
+        known may do anything."""
         if path in self._own or path.startswith(self._beneath_own):
             return _OWN
-        # a directory above the gate's files may be written into, but not moved or removed
-        if path in self._above_own and not syscall.startswith(("mkdir", "open", "utime")):
+        if path in self._above_own and not syscall.startswith(_STAYING):
             return _OWN
         if not any(mark in path for mark in _MARKS):
             return None  # nearly every path: this runs for each file that an install writes
-        pattern = self._placing if syscall.startswith(_PLACING) else self._any
+        pattern = self._inside if syscall.startswith(_HARMLESS) else self._holding
         match = pattern.fullmatch(path)
         return self._by_group[match.lastgroup] if match and match.lastgroup else None
 
@@ -159,3 +167,29 @@ class Guards:
 def _parents(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) or "/" for end in range(1, len(parts))]
+
+
+def _group(guard: Guard) -> str:
+    return guard.name.replace("-", "_")
+
+
+def _compile(guards: list[Guard], home: str, project: str, *, holders: bool) -> re.Pattern[str]:
+    """One expression for all; the group that matched names the guard."""
+    at_home = re.escape(home.rstrip("/")) + "/"
+    parts = []
+    for guard in guards:
+        patterns = [guard.anywhere]
+        if guard.home:
+            patterns.append(f"{at_home}(?:{guard.home})")
+        if guard.name is GuardName.AGENT_CONFIG:
+            # In the project the agents' whole directories; not those in the home directory, should that
+            # lie in the project: there the agents keep their state.
+            folder = r"\.(?:claude|codex|cursor|gemini)/"
+            in_project = re.escape(project.rstrip("/")) + "/"
+            patterns.append(f"(?!{at_home}{folder})(?={in_project}){_OUR_OWN}{folder}.+")
+        if holders:
+            patterns.append(guard.holders)
+            if guard.home_holders:
+                patterns.append(f"{at_home}(?:{guard.home_holders})")
+        parts.append(f"(?P<{_group(guard)}>{'|'.join(filter(None, patterns))})")
+    return re.compile("|".join(parts) or r"(?!)", re.DOTALL)

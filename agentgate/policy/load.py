@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 
 import yaml
 
-from agentgate.actions import Decision, Kind
+from agentgate.actions import Decision, GuardName, Kind
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.glob import GlobError, command_regex, has_variable, path_regex
 from agentgate.policy.hosts import compile_host
@@ -144,6 +144,14 @@ class _Reader:
 
     # -- the policy
 
+    def guard(self, node: yaml.Node) -> GuardName:
+        """A guard by its name. One that does not exist would leave its author believing it lifted."""
+        name = self.text(node, "a guard's name")
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), list(GuardName), 1)
+        if name not in list(GuardName) and near:
+            self.fail(node, f"unknown guard '{name}' (did you mean '{near[0]}'?)")
+        return self.word(node, GuardName, "guard")
+
     def policy(self, root: yaml.Node) -> Policy:
         top = self.entries(root, "a policy", _TOP)
         rules = self.items(top.get("rules"), "'rules'")
@@ -153,7 +161,7 @@ class _Reader:
         return Policy(
             rules=tuple(self.rule(node, number) for number, node in enumerate(rules, 1)),
             default=self.word(default, Decision, "default") if default else Decision.ASK,
-            lifted=frozenset(self.text(node, "a guard's name") for node in lifted),
+            lifted=frozenset(map(self.guard, lifted)),
             tests=tuple(map(self.test, tests)),
             label=self.label,
         )

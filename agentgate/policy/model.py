@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from agentgate.actions import Decision, Kind
+from agentgate.actions import Decision, GuardName, Kind
 
 __all__ = ["Policy", "Rule", "TestCase"]
 
@@ -93,7 +93,7 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
     default: Decision = Decision.ASK
-    lifted: frozenset[str] = frozenset()
+    lifted: frozenset[GuardName] = frozenset()
     tests: tuple[TestCase, ...] = ()
     label: str = "policy"
 
@@ -112,7 +112,7 @@ class Policy:
         return cls(
             rules=tuple(Rule.from_wire(rule) for rule in data["rules"]),
             default=Decision(data["default"]),
-            lifted=frozenset(data["lifted"]),
+            lifted=frozenset(map(GuardName, data["lifted"])),
             tests=tuple(TestCase.from_wire(test) for test in data["tests"]),
             label=data["label"],
         )
