@@ -17,6 +17,9 @@ __all__ = ["Decider", "Grants", "Rules"]
 _STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 
 
+_Key = tuple[Kind, str, int, int]
+
+
 class Rules(Protocol):
     """What Decider needs of a policy (``policy.match.Matcher`` is one)."""
 
@@ -33,24 +36,30 @@ class Grants:
 
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit
-        self._known: dict[tuple[Kind, str, int, int], None] = {}
+        self._known: dict[_Key, str] = {}
 
     @staticmethod
-    def _key(action: Action, target: str) -> tuple[Kind, str, int, int] | None:
+    def _key(action: Action, target: str) -> _Key | None:
         if action.kind is Kind.EXEC or not action.chain or not action.chain[0].start:
             return None
         return action.kind, target, action.chain[0].pid, action.chain[0].start
 
-    def add(self, action: Action) -> None:
-        for target in action.objects:
-            key = self._key(action, target)
-            if key:
-                self._known[key] = None
+    def add(self, action: Action, target: str, guard: str = "") -> None:
+        """``guard`` is the one that asked, if one did: then what it asks is covered too."""
+        key = self._key(action, target)
+        if key:
+            self._known[key] = guard or self._known.get(key, "")
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
 
-    def cover(self, action: Action, target: str) -> bool:
-        return bool(self._known) and self._key(action, target) in self._known
+    def cover(self, action: Action, target: str, guard: str = "") -> bool:
+        """Whether what is asked about was answered before: an answer that no guard asked for says nothing
+        to a guard."""
+        if not self._known:
+            return False
+        key = self._key(action, target)
+        known = self._known.get(key) if key else None
+        return known is not None and guard in ("", known)
 
     def clear(self) -> None:
         self._known.clear()
@@ -66,6 +75,12 @@ class Decider:
         self._guards = guards
         self._enforce = enforce
         self.grants = grants if grants is not None else Grants()
+
+    def grant(self, action: Action) -> None:
+        """The operator allowed ``action``: its process may finish what it began with these objects."""
+        for target in action.objects:
+            guard = self._guards.find(target, action.syscall) if action.kind is Kind.FS_WRITE else None
+            self.grants.add(action, target, guard.name if guard else "")
 
     def rule(self, action: Action) -> Ruling:
         """The strictest ruling over the action's objects (deny, then ask, then allow).
@@ -95,6 +110,6 @@ class Decider:
                 ruling = Ruling(
                     Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
                 )
-        if ruling.decision is Decision.ASK and self.grants.cover(action, target):
+        if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
         return ruling

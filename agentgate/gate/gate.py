@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from agentgate.actions import Action, Answer, Decision, Ruling, Source, Verdict
+from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
 from agentgate.audit.record import Record
 from agentgate.gate.decide import Decider
 from agentgate.gate.events import Ask, Asked, Decided, Hub, Settled, Withdrawn
@@ -21,11 +21,21 @@ from agentgate.gate.events import Ask, Asked, Decided, Hub, Settled, Withdrawn
 __all__ = ["Gate"]
 
 
+# What makes two questions one: the same process wants the same of the same objects.
+_Key = tuple[Kind, tuple[str, ...], tuple[str, ...], int, int]
+
+
+def _key(action: Action) -> _Key:
+    start = action.chain[0].start if action.chain else 0
+    return action.kind, action.objects, action.argv, action.pid, start
+
+
 class _Waiting:
     """A pending question with everybody who waits for its answer."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, key: _Key) -> None:
         self.ask = ask
+        self.key = key
         self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.waiters = 0
 
@@ -35,6 +45,7 @@ class Gate:
         self._decider = decider
         self.hub = hub
         self._pending: dict[int, _Waiting] = {}
+        self._by_key: dict[_Key, _Waiting] = {}
         self._numbers = 0
         self._closed: Answer | None = None
 
@@ -82,7 +93,8 @@ class Gate:
             answer = self._closed
             self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
             return answer
-        waiting = self._find(action) or self._open(action, ruling, gate)
+        key = _key(action)
+        waiting = self._by_key.get(key) or self._open(key, action, ruling, gate)
         waiting.waiters += 1
         try:
             return await asyncio.shield(waiting.answered)
@@ -91,23 +103,17 @@ class Gate:
             if not waiting.answered.done() and not waiting.waiters:
                 self._withdraw(waiting.ask)
 
-    def _find(self, action: Action) -> _Waiting | None:
-        for waiting in self._pending.values():
-            known = waiting.ask.action
-            if (known.kind, known.objects, known.argv, known.pid) == (
-                action.kind,
-                action.objects,
-                action.argv,
-                action.pid,
-            ):
-                return waiting
-        return None
-
-    def _open(self, action: Action, ruling: Ruling, gate: str) -> _Waiting:
+    def _open(self, key: _Key, action: Action, ruling: Ruling, gate: str) -> _Waiting:
         self._numbers += 1
-        waiting = _Waiting(Ask(self._numbers, action, ruling, time.monotonic(), gate))
-        self._pending[self._numbers] = waiting
+        waiting = _Waiting(Ask(self._numbers, action, ruling, time.monotonic(), gate), key)
+        self._pending[self._numbers] = self._by_key[key] = waiting
         self.hub.post(Asked(waiting.ask))
+        return waiting
+
+    def _take(self, number: int) -> _Waiting:
+        """The pending question ``number``, which is pending no more."""
+        waiting = self._pending.pop(number)
+        del self._by_key[waiting.key]
         return waiting
 
     def answer(self, number: int, verdict: Verdict, source: Source = Source.OPERATOR, note: str = "") -> bool:
@@ -119,10 +125,10 @@ class Gate:
         return True
 
     def _settle(self, number: int, answer: Answer) -> None:
-        waiting = self._pending.pop(number)
+        waiting = self._take(number)
         ask = waiting.ask
-        if answer.verdict is Verdict.ALLOW:
-            self._decider.grants.add(ask.action)
+        if answer.verdict is Verdict.ALLOW and answer.source is Source.OPERATOR:
+            self._decider.grant(ask.action)
         waited = int((time.monotonic() - ask.since) * 1000)
         self.hub.post(Settled(ask, answer))
         self.hub.post(Decided((Record(time.time(), ask.action, ask.ruling, answer, waited, ask.gate),)))
@@ -130,7 +136,7 @@ class Gate:
             waiting.answered.set_result(answer)
 
     def _withdraw(self, ask: Ask) -> None:
-        self._pending.pop(ask.number, None)
+        self._take(ask.number)
         answer = Answer(Verdict.DENY, Source.GATE, ask.ruling, "nobody waited for the answer any more")
         waited = int((time.monotonic() - ask.since) * 1000)
         self.hub.post(Withdrawn(ask))

@@ -20,7 +20,7 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
@@ -45,6 +45,7 @@ from agentgate.policy.model import Policy
 __all__ = ["Rules", "Warden"]
 
 _TICK = 1.0  # seconds between looks after processes that ended; see procs.py
+_TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 _RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
 _ALLOWED = Verdict.ALLOW
 _NO_NET = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
@@ -200,6 +201,7 @@ class Warden:
             self._decide(_Held(call, name, caller, effect, self._action(caller, effect)))
 
     def _action(self, caller: Caller, effect: Effect) -> Action:
+        """What is decided: in full, however long it is."""
         process = caller.proc.process
         return Action(
             effect.kind or Kind.EXEC,
@@ -215,7 +217,7 @@ class Warden:
         effect, action = held.effect, held.action
         ruling = self._ruling(held)
         if ruling.decision is Decision.ALLOW:
-            self.journal.record(action, Answer(_ALLOWED, ruling.source, ruling))
+            self.journal.record(_shown(action), Answer(_ALLOWED, ruling.source, ruling))
             self._perform(held)
             return
         try:
@@ -225,13 +227,18 @@ class Warden:
             raise
         if ruling.decision is Decision.DENY:
             answer = Answer(Verdict.DENY, ruling.source, ruling)
-            self.journal.record(action, answer)
+            self.journal.record(_shown(action), answer)
             self._refuse(held, answer.why)
             return
         self._asked[held.call.id] = held
         self.journal.flush()
         self.journal.send(
-            {"type": "ask", "number": held.call.id, "action": action.to_wire(), "ruling": ruling.to_wire()}
+            {
+                "type": "ask",
+                "number": held.call.id,
+                "action": _shown(action).to_wire(),
+                "ruling": ruling.to_wire(),
+            }
         )
 
     def _ruling(self, held: _Held) -> Ruling:
@@ -337,7 +344,7 @@ class Warden:
             held.effect.close()  # what was asked about lies elsewhere now: ask again about what is there
             self._take(held.call)
         else:
-            self._decider.grants.add(held.action)
+            self._decider.grant(held.action)
             try:
                 self._perform(held)
             except Exception as error:
@@ -390,6 +397,26 @@ class Warden:
 
 
 _NOTHING = Action(Kind.EXEC, "")
+
+
+def _shown(action: Action) -> Action:
+    """``action`` for screen and record. A command line can have two million characters; what is cut says
+    so, with its length."""
+    if len(action.target) <= _TARGET_MAX and len(action.argv) <= _ARGV_MAX:
+        return action
+    target, argv = action.target, action.argv
+    if len(target) > _TARGET_MAX:
+        target = f"{target[:_TARGET_MAX]}… ({len(target) - _TARGET_MAX} more characters)"
+    room = _TARGET_MAX
+    kept = []
+    for word in argv[:_ARGV_MAX]:
+        kept.append(word[:room])
+        room -= len(word)
+        if room <= 0:
+            break
+    if len(kept) < len(argv):
+        kept.append(f"… ({len(argv) - len(kept)} more arguments)")
+    return replace(action, target=target, argv=tuple(kept))
 
 
 def end_tree(seconds: float = 5.0) -> None:
