@@ -27,7 +27,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
-from agentgate.gate.events import Decided, Event, PolicyChanged
+from agentgate.gate.events import Decided, Event, Notice, PolicyChanged
 from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
 from agentgate.session import Session
@@ -53,7 +53,7 @@ from agentgate.tui.inputs import (
     WriteFailed,
     WriteRule,
 )
-from agentgate.tui.launch import pane_environment, summary
+from agentgate.tui.launch import pane_environment, screen_on_stdout, summary
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.room import Room
@@ -70,6 +70,9 @@ GATE_LOST = 70
 LAST_OUTPUT_SECONDS = 1.0
 """How long to wait for the end of the agent's output once the agent ended: a process that it left behind
 may hold the terminal open."""
+
+ESCAPE_SECONDS = 0.025
+"""How long an escape may turn out to be the begin of another key's sequence."""
 
 
 class ControlRoom(App[int], inherit_bindings=False):
@@ -94,8 +97,9 @@ class ControlRoom(App[int], inherit_bindings=False):
         self.state = State()
         self.start_error: Exception | None = None
         self._room = Room()
+        self._queue = session.hub.subscribe()
         self._pty: Pty | None = None
-        self._overlay = Overlay(self, session)
+        self._overlay = Overlay(self, self._room, session)
         self._output_ended = asyncio.Event()
         self._leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,7 +122,6 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     async def _start(self) -> None:
         """Run the agent on a pty of the pane's size. When it cannot, leave with the reason."""
-        queue = self.session.hub.subscribe()
         pane = self._room.pane
         rows, cols = pane.size.height, pane.size.width
         try:
@@ -130,15 +133,15 @@ class ControlRoom(App[int], inherit_bindings=False):
             return
         pty.close_slave()
         pane.attach(pty)
-        self._spawn(self._pump(queue))
+        self._spawn(self._pump())
         self._show()
 
-    async def _pump(self, queue: asyncio.Queue[Event]) -> None:
+    async def _pump(self) -> None:
         """Carry what the session says into the app's own queue of messages, in batches."""
         while True:
-            batch = [await queue.get()]
-            while not queue.empty():
-                batch.append(queue.get_nowait())
+            batch = [await self._queue.get()]
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
             self.post_message(self.Happened(batch))
             await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
 
@@ -150,17 +153,25 @@ class ControlRoom(App[int], inherit_bindings=False):
             await self._leave()
 
     async def _leave(self) -> None:
+        """End the agent if it still runs, and exit with its status."""
         if self._leaving:
             return
+        self.tell(Notice("ending the agent", urgent=True))
         self._leaving = True
-        await self.session.close()
-        status = self.state.status
-        if status is None:
-            with contextlib.suppress(Exception):
+        status = None
+        try:
+            await self.session.close()
+            self._take_rest()
+            status = self.state.status
+            if status is None:
                 status = await asyncio.wait_for(self.session.wait(), 2.0)
-        if status is None:
-            status = GATE_LOST if self.state.lost else 1
-        self.exit(status)
+        finally:
+            self.exit(status if status is not None else GATE_LOST if self.state.lost else 1)
+
+    def _take_rest(self) -> None:
+        """What the end of the session had to say: the last denies count too."""
+        while not self._queue.empty():
+            self.tell(self._queue.get_nowait())
 
     def on_unmount(self) -> None:
         self._attention.end(self)
@@ -320,11 +331,13 @@ def run_tui(session: Session) -> int:
 
     Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
     """
-    return asyncio.run(_run(session))
+    with screen_on_stdout():
+        return asyncio.run(_run(session))
 
 
 async def _run(session: Session) -> int:
-    constants.ESCAPE_DELAY = 0.025  # type: ignore[misc]
+    if "ESCDELAY" not in os.environ:  # Textual's 100 ms would be felt at every escape in vim
+        constants.ESCAPE_DELAY = ESCAPE_SECONDS  # type: ignore[misc]
     app = ControlRoom(session)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):

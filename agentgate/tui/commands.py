@@ -23,7 +23,7 @@ class Context(StrEnum):
     CONTROL = "In CONTROL mode"
     SHEET = "On the sheet of a rule"
     QUIT = "When asked about quitting"
-    HELP = "In this help"
+    READ = "When reading this help, an action or a rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Command:
     label: str = ""
 
 
-_L, _C, _S, _Q, _H = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.HELP
+_L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
@@ -55,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-up", _C, ("pageup",), "One page up"),
     Command("first", _C, ("g", "home"), "To the first"),
     Command("last", _C, ("G", "end"), "To the last; the audit view follows again"),
+    Command("full", _C, ("enter",), "Read the shown action, or the chosen rule, in full"),
     Command("next-panel", _C, ("tab",), "Next panel", "panel"),
     Command("previous-panel", _C, ("shift+tab",), "Previous panel"),
     Command("panel-1", _C, ("1",), "Queue: the actions that wait"),
@@ -70,11 +71,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
     Command("confirm", _Q, ("y",), "End the agent, deny what waits, leave", "quit"),
     Command("close", _Q, ("escape", "n"), "Stay", "stay"),
-    Command("next", _H, ("j", "down"), "Down"),
-    Command("previous", _H, ("k", "up"), "Up"),
-    Command("page-down", _H, ("pagedown", "space"), "One page down"),
-    Command("page-up", _H, ("pageup",), "One page up"),
-    Command("close", _H, ("escape", "q", "question_mark", "f1"), "Close", "close"),
+    Command("next", _R, ("j", "down"), "Down"),
+    Command("previous", _R, ("k", "up"), "Up"),
+    Command("page-down", _R, ("pagedown", "space"), "One page down"),
+    Command("page-up", _R, ("pageup",), "One page up"),
+    Command("close", _R, ("escape", "q", "enter", "question_mark", "f1"), "Close", "close"),
 )
 
 _BY_KEY = {(command.context, key): command for command in COMMANDS for key in command.keys}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agentgate import __version__
 from agentgate.tui.state import State
 
-__all__ = ["pane_environment", "summary"]
+__all__ = ["pane_environment", "screen_on_stdout", "summary"]
 
 
 def pane_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -24,6 +25,23 @@ def pane_environment(env: Mapping[str, str]) -> dict[str, str]:
         TERM_PROGRAM_VERSION=__version__,
     )
     return mine
+
+
+@contextlib.contextmanager
+def screen_on_stdout() -> Iterator[None]:
+    """Have the screen drawn on standard output where standard error is redirected.
+
+    Textual draws on ``sys.__stderr__``; ``agentgate tui -- agent 2>log`` would show nothing at all.
+    """
+    stderr, stdout = sys.__stderr__, sys.__stdout__
+    if stderr is None or stdout is None or stderr.isatty() or not stdout.isatty():
+        yield
+        return
+    sys.__stderr__ = stdout  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        sys.__stderr__ = stderr  # type: ignore[misc]
 
 
 def summary(state: State, audit: Path) -> str:

@@ -32,5 +32,7 @@ class Cover(StrEnum):
 
     NONE = ""
     HELP = "help"
+    ACTION = "action"
+    RULE = "rule"
     SHEET = "sheet"
     QUIT = "quit"

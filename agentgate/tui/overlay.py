@@ -9,19 +9,29 @@ from textual.app import App
 from agentgate.policy.suggest import Draft
 from agentgate.session import Session
 from agentgate.tui.modes import Cover
+from agentgate.tui.room import Room
 from agentgate.tui.state import State
 from agentgate.tui.widgets import covers
+from agentgate.tui.widgets.detail import describe
+from agentgate.tui.widgets.policy import rule_in_full
 
 __all__ = ["Overlay"]
 
-_TITLES = {Cover.HELP: "keys", Cover.SHEET: "allow always", Cover.QUIT: "leave?"}
+_TITLES = {
+    Cover.HELP: "keys",
+    Cover.ACTION: "action",
+    Cover.RULE: "rule",
+    Cover.SHEET: "allow always",
+    Cover.QUIT: "leave?",
+}
 
 
 class Overlay:
     """``draft`` is the rule that the sheet shows, and that its ``enter`` writes."""
 
-    def __init__(self, app: App[Any], session: Session) -> None:
+    def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
+        self._room = room
         self._session = session
         self._screen: covers.Cover | None = None
         self.draft: Draft | None = None
@@ -36,8 +46,13 @@ class Overlay:
             self._screen = covers.Cover(f"{_TITLES[state.cover]} · {self._session.mark}")
             self._app.push_screen(self._screen)
         cells = covers.cells(state.width)
+        ask = state.ask(state.selected)
         if state.cover is Cover.HELP:
             lines = covers.help_lines(cells)
+        elif state.cover is Cover.RULE:
+            lines = rule_in_full(self._room.policy.chosen, self._session.policy, cells)
+        elif state.cover is Cover.ACTION and ask is not None:
+            lines = describe(ask, self._session.may_always(ask), now, None, False, cells)
         elif state.cover is Cover.QUIT:
             lines = covers.quit_lines(state.status is None, len(state.asks), cells)
         else:

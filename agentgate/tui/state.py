@@ -20,7 +20,7 @@ ARM_SECONDS = 0.5
 
 HINT_SECONDS = 4.0
 
-_COVERED = {Cover.HELP: Context.HELP, Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
+_COVERED = {Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class State:
     def context(self) -> Context | None:
         """Which commands the next key may give; None: the key is the agent's."""
         if self.cover is not Cover.NONE:
-            return _COVERED[self.cover]
+            return _COVERED.get(self.cover, Context.READ)
         if self.mode is Mode.CONTROL:
             return Context.CONTROL
         return Context.LEADER if self.leader else None

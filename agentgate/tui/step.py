@@ -127,6 +127,8 @@ def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> S
     state = replace(state, asks=asks)
     if state.selected == ask.number:
         state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)
+        if state.cover is Cover.ACTION:  # what was read is gone; the neighbour is another text
+            state = replace(state, cover=Cover.NONE)
     if state.sheet == ask.number:
         gone = Hint("it no longer waits; no rule was written", now)
         state = replace(state, cover=Cover.NONE, sheet=None, sheet_error="")

@@ -110,6 +110,14 @@ def _quit(state: State, now: float) -> Step:
     return Step(replace(state, cover=Cover.QUIT))
 
 
+def _full(state: State, now: float) -> Step:
+    if state.panel is Panel.POLICY:
+        return Step(replace(state, cover=Cover.RULE))
+    if state.panel is not Panel.AUDIT and state.selected is not None:
+        return Step(replace(state, cover=Cover.ACTION))
+    return Step(state)
+
+
 def _close(state: State, now: float) -> Step:
     return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error=""))
 
@@ -130,6 +138,7 @@ _VERBS: dict[str, Callable[[State, float], Step]] = {
     "quit": _quit,
     "confirm": lambda state, now: Step(replace(state, cover=Cover.NONE), (Quit(),)),
     "close": _close,
+    "full": _full,
     "help": _just(cover=Cover.HELP),
     "next-panel": _turn(1),
     "previous-panel": _turn(-1),

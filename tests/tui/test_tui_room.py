@@ -233,9 +233,9 @@ async def test_help_is_made_of_the_table_and_can_be_scrolled(tmp_path: Path) -> 
         await pilot.press(LEADER, "tab", "question_mark")
         await until(lambda: screen_has(app, "In AGENT mode, after ctrl+]"), pilot)
         await pilot.press(*["pagedown"] * 4)
-        await until(lambda: screen_has(app, "In this help"), pilot)
+        await until(lambda: screen_has(app, "When reading this help"), pilot)
         await pilot.press("escape")
-        await until(lambda: not screen_has(app, "In this help"), pilot)
+        await until(lambda: not screen_has(app, "When reading this help"), pilot)
         assert app.state.mode is Mode.CONTROL
 
 
@@ -250,6 +250,25 @@ async def test_the_policy_panel_shows_rules_and_the_chosen_one_in_full(tmp_path:
         await until(lambda: screen_has(app, "rule 2", "line 8", "every install is looked at"), pilot)
         await pilot.press("G")
         await until(lambda: screen_has(app, "for whatever no rule above"), pilot)
+
+
+async def test_enter_reads_an_action_or_a_rule_in_full(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    long = "/".join(f"part-{n}" for n in range(120))
+    async with room(session, (80, 24)) as (app, pilot):
+        question = ask(session, write(f"/{long}/end-of-it"))
+        await armed(app, pilot)
+        await pilot.press(LEADER, "tab", "enter")
+        await until(lambda: screen_has(app, "─ action · "), pilot)
+        await pilot.press("a", "d")  # nothing is decided while reading
+        await pilot.press("pagedown", "pagedown")
+        await until(lambda: screen_has(app, "python3 build.py"), pilot)
+        assert not question.done()
+        await pilot.press("escape", "4", "j", "enter")
+        await until(lambda: screen_has(app, "─ rule · ", "every install is looked at"), pilot)
+        await pilot.press("enter")
+        await until(lambda: not screen_has(app, "─ rule · "), pilot)
+        question.cancel()
 
 
 async def test_a_bad_policy_is_refused_in_sight_and_a_good_one_loaded(tmp_path: Path) -> None:

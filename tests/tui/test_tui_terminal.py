@@ -14,6 +14,7 @@ import termios
 import time
 from fcntl import ioctl
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -31,7 +32,7 @@ sys.exit(run(Settings(tuple(sys.argv[1:]), "demo", here, audit, gate=GateChoice.
 class Terminal:
     """A program on a pty of 100 x 30 cells, and all that it wrote."""
 
-    def __init__(self, cwd: Path, *command: str) -> None:
+    def __init__(self, cwd: Path, *command: str, stderr: IO[bytes] | None = None) -> None:
         self.master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.modes = termios.tcgetattr(slave)
@@ -41,7 +42,7 @@ class Terminal:
         env["PYTHONPATH"] = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *command],
-            cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=stderr or slave, start_new_session=True,
         )  # fmt: skip
 
     def text(self) -> str:
@@ -140,3 +141,14 @@ def test_a_command_that_cannot_run_leaves_a_clean_terminal_and_the_reason(tmp_pa
         assert termios.tcgetattr(terminal.slave) == terminal.modes
     finally:
         terminal.close()
+
+
+def test_the_room_is_seen_where_standard_error_goes_to_a_file(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "wb") as log:
+        terminal = Terminal(tmp_path, "bash", "-c", "echo seen; sleep 0.3", stderr=log)
+        try:
+            terminal.until("seen")
+            assert terminal.status() == 0
+            assert (tmp_path / "log").read_bytes() == b""
+        finally:
+            terminal.close()

@@ -103,6 +103,7 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         border: round $ink-dim;
         border-title-color: $ink-strong;
         border-title-style: bold;
+        border-subtitle-color: $ink-dim;
         padding: 0 1;
     }
     """
@@ -112,6 +113,7 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         self.text = Text()
         self._box = Vertical(self.text)
         self._box.border_title = title
+        self._box.border_subtitle = "esc closes"
 
     def compose(self) -> ComposeResult:
         yield self._box

@@ -14,11 +14,11 @@ LABEL = 9
 """Cells of the column of labels."""
 
 
-def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: int) -> list[Line]:
+def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, cells: int) -> list[Line]:
     """The lines of the detail for a panel of ``cells`` cells.
 
     ``refusal`` says why "always" is not offered (empty when it is); ``keys`` goes before the verdict keys
-    (the leader, in AGENT mode); ``armed`` whether those keys count already.
+    (the leader, in AGENT mode; None: these do not act here); ``armed`` whether those keys count already.
     """
     action, ruling = ask.action, ask.ruling
     lines: list[Line] = []
@@ -32,7 +32,7 @@ def describe(ask: Ask, refusal: str, now: float, keys: str, armed: bool, cells: 
         field("from", outside(action.origin), Ink.STRONG)
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
-    if cells >= NARROW or not keys:
+    if keys is not None and (cells >= NARROW or not keys):
         lines.append(keys_line(refusal, keys, armed))
     guard = ruling.source is Source.GUARD
     field("asked by", outside(ruling.why, 1000), Ink.GUARD if guard else Ink.WAIT)

@@ -133,12 +133,16 @@ class PolicyPanel(Vertical):
         self.list.point(self.list.cursor)
         self.tell()
 
+    @property
+    def chosen(self) -> Rule | None:
+        """The rule under the cursor; None for the default."""
+        rules, cursor = self.list.policy.rules, self.list.cursor or 0
+        return rules[cursor] if cursor < len(rules) else None
+
     def tell(self) -> None:
         """Lay the chosen rule out below the list."""
-        rules = self.list.policy.rules
-        cursor = self.list.cursor or 0
         cells = max(self.size.width - 2, 10)
-        lines = rule_in_full(rules[cursor] if cursor < len(rules) else None, self.list.policy, cells)
+        lines = rule_in_full(self.chosen, self.list.policy, cells)
         if self.list.error:
             refused = (("not loaded: ", Ink.DENY), (outside(self.list.error, 1000), Ink.DENY))
             lines = [*fold(refused, cells), *lines]
