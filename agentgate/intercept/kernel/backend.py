@@ -39,7 +39,8 @@ _BOOT = (
     "sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))"
 )
 _PR_SET_CHILD_SUBREAPER = 36
-_LATE = 0.2  # seconds that the proxy waits for the warden's word on whose connection it has
+_LATE = 2.0  # seconds that the proxy waits for the warden's word on whose connection it has
+_STALE = 5.0  # seconds after which such a word is no longer about this connection: ports are used again
 
 
 class KernelBackend:
@@ -159,6 +160,10 @@ class KernelBackend:
             self._ports[port] = asyncio.get_running_loop().create_future()
         return self._ports[port]
 
+    def _forget(self, port: int, future: asyncio.Future[tuple[Process, ...]]) -> None:
+        if self._ports.get(port) is future:
+            del self._ports[port]
+
     # -- messages
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -215,6 +220,7 @@ class KernelBackend:
                     self._ports.pop(message["port"])
                     future = self._port(message["port"])
                 future.set_result(tuple(map(Process.from_wire, message["chain"])))
+                asyncio.get_running_loop().call_later(_STALE, self._forget, message["port"], future)
             case "started":
                 self._started.set_result(message["pid"])
             case "failed":
