@@ -27,7 +27,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
-from agentgate.gate.events import Decided, Event, Notice, PolicyChanged
+from agentgate.gate.events import Decided, Event, Notice
 from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
 from agentgate.session import Session
@@ -199,7 +199,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             self.state = result.state
             for effect in result.effects:
                 self._do(effect)
-        if self.state is not before or any(isinstance(one, PolicyChanged) for one in happenings):
+        if not all(isinstance(happening, Decided) for happening in happenings):
             self._after(before)
             self._show()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from room_kit import INSTALL, connect
 from textual.app import App, ComposeResult
+from textual.pilot import Pilot
 
 from agentgate.actions import Answer, Source, Verdict
 from agentgate.audit.record import Record
@@ -38,47 +39,57 @@ class View(App[None]):
         return [panel.render_line(y).text.strip() for y in range(panel.size.height)]
 
 
+async def drawn(app: View, pilot: Pilot[None]) -> None:
+    """Wait until what was added is drawn."""
+    while app.panel._draws:
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
 def number(line: str) -> int:
     return int(line.split("host-")[1].split(".")[0])
 
 
 async def test_it_follows_the_newest_and_draws_only_what_is_in_view(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[int] = []
+    made: list[int] = []
     row = AuditPanel.row
-    monkeypatch.setattr(AuditPanel, "row", lambda self, i, c: drawn.append(i) or row(self, i, c))
+    monkeypatch.setattr(AuditPanel, "row", lambda self, i, c: made.append(i) or row(self, i, c))
     app = View(100_000)
     async with app.run_test(size=(100, 24)) as pilot:
         for start in range(0, 100_500, 1500):
             app.panel.add(records(start, 1500))
-        await pilot.pause()
+            if start % 15_000 == 0:
+                await drawn(app, pilot)
+        await drawn(app, pilot)
         assert [number(line) for line in app.lines()] == list(range(100_500 - 19, 100_500))
         assert app.panel.rows() == 100_000
-        assert len(drawn) < 5000  # some dozen rows a batch, not a hundred thousand
+        assert len(made) < 5000  # some dozen rows a batch, not a hundred thousand
 
 
 async def test_what_is_looked_at_stays_while_more_comes_and_g_follows_again() -> None:
     app = View(200)
     async with app.run_test(size=(100, 24)) as pilot:
         app.panel.add(records(0, 200))
-        await pilot.pause()
+        await drawn(app, pilot)
         app.panel.move("page-up")
         app.panel.move("page-up")
-        await pilot.pause()
+        await drawn(app, pilot)
         top = number(app.lines()[0])
         app.panel.add(records(200, 30))  # and so the 30 oldest go
-        await pilot.pause()
+        await drawn(app, pilot)
         assert number(app.lines()[0]) == top
         assert "G follows" in str(app.panel.border_title)
         app.panel.add(records(230, 500))  # what was looked at is gone now
-        await pilot.pause()
+        await drawn(app, pilot)
         assert number(app.lines()[0]) == 530
         app.panel.move("last")
+        await drawn(app, pilot)
         app.panel.add(records(730, 5))
-        await pilot.pause()
+        await drawn(app, pilot)
         assert number(app.lines()[-1]) == 734
         assert "G follows" not in str(app.panel.border_title)
         app.panel.move("first")
-        await pilot.pause()
+        await drawn(app, pilot)
         assert number(app.lines()[0]) == 535
 
 

@@ -18,6 +18,8 @@ __all__ = ["LIMIT", "AuditPanel", "Entry", "Ring", "entry_line"]
 LIMIT = 100_000
 """Decisions kept for scrolling; the log file keeps all."""
 
+DRAW_SECONDS = 0.1
+
 TARGET_LIMIT = 500
 
 
@@ -95,18 +97,27 @@ class AuditPanel(Lines):
     def __init__(self, *, id: str | None = None, limit: int = LIMIT) -> None:
         super().__init__(id=id)
         self._ring = Ring(limit)
+        self._draws = False
+        self._first = 0
         self.following = True
         self.title()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Append decisions, oldest first."""
-        first = self._ring.first
+        """Append decisions, oldest first. They are drawn within `DRAW_SECONDS`, together with what else
+        comes until then: an install brings thousands a second."""
         for record in records:
             self._ring.append(Entry.of(record))
+        if not self._draws:
+            self._draws = True
+            self.set_timer(DRAW_SECONDS, self._draw_new)
+
+    def _draw_new(self) -> None:
+        self._draws = False
+        dropped, self._first = self._ring.first - self._first, self._ring.first
         self.changed()
         if self.following:
             self._to_end()
-        elif dropped := self._ring.first - first:
+        elif dropped:
             self.go_to(round(self.scroll_y) - dropped)
 
     def _to_end(self) -> None:

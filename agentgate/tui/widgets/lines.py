@@ -102,9 +102,14 @@ class Lines(ScrollView, Inked, can_focus=True):
     def changed(self) -> None:
         """Rows came, went or changed."""
         self._strips.clear()
-        size = Size(0, self.rows() * self.row_height)
+        size, view = Size(0, self.rows() * self.row_height), self.size.height
         if size != self.virtual_size:
-            self.virtual_size = size
+            if self.show_vertical_scrollbar and view and min(size.height, self.virtual_size.height) > view:
+                # the scrollbar stays: nothing else moves, so no new layout of the whole screen is needed
+                self.set_reactive(Widget.virtual_size, size)
+                self.vertical_scrollbar.window_virtual_size = size.height
+            else:
+                self.virtual_size = size
         self.refresh()
 
     def point(self, index: int | None) -> None:
