@@ -356,7 +356,8 @@ class World:
     @contextlib.contextmanager
     def start(
         self, *command: object, operator: Operator = deny, policy: str = POLICY,
-        env: dict[str, str] | None = None, stdin: Path | None = None, enforce: bool = False, network: bool = True, pty: bool = False,
+        env: dict[str, str] | None = None, stdin: Path | None = None, enforce: bool = False,
+        network: bool = True, pty: bool = False,
         started: bool = True,
     ) -> Iterator[Run]:  # fmt: skip
         """Run ``command`` behind the gate; yields once it is started."""

@@ -52,7 +52,8 @@ class Effect:
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
     only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``blocking``:
-    perform may wait and must not run in the warden's loop. ``done`` runs in the loop after success.
+    perform may wait and must not run in the warden's loop. ``done`` runs in the loop afterwards, before the
+    caller hears.
     """
 
     syscall: str

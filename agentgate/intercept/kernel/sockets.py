@@ -18,6 +18,7 @@ from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
+from agentgate.intercept.kernel.listeners import Address, Listeners
 from agentgate.intercept.kernel.places import find, reach
 
 __all__ = ["Sockets", "host_port"]
@@ -27,7 +28,7 @@ _ADDRESS_MAX = 128
 _TYPES = {1: "stream", 2: "datagram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"}
 
 
-def host_port(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> str:
+def host_port(address: Address, port: int) -> str:
     """``1.2.3.4:80`` or ``[::1]:80``; a v4-mapped address is the v4 address that it reaches."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
@@ -36,7 +37,7 @@ def host_port(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int)
     return f"{address}:{port}"
 
 
-def _inet(raw: bytes) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int] | None:
+def _inet(raw: bytes) -> tuple[Address, int] | None:
     """Address and port of a sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); None for another family."""
     family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
     if family == socket.AF_INET and len(raw) >= 8:
@@ -46,9 +47,24 @@ def _inet(raw: bytes) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, in
     return None
 
 
-def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_loopback(address: Address) -> bool:
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+def _spelled_out(raw: bytes) -> bytes:
+    """The unspecified address means this machine to connect(2): decided and used as what it means."""
+    found = _inet(raw)
+    if found is None:
+        return raw
+    address = found[0]
+    if address == ipaddress.IPv4Address(0):
+        return raw[:4] + ipaddress.IPv4Address("127.0.0.1").packed + raw[8:]
+    if address == ipaddress.IPv6Address(0):
+        return raw[:8] + ipaddress.IPv6Address(1).packed + raw[24:]
+    if getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0):
+        return raw[:8] + ipaddress.IPv6Address("::ffff:127.0.0.1").packed + raw[24:]
+    return raw
 
 
 class _Socket:
@@ -76,9 +92,7 @@ class Sockets:
     def __init__(self, proxy_port: int, report: Callable[[int, Caller], None]) -> None:
         self._proxy_port = proxy_port
         self._report = report
-        self._ports: set[int] = set()  # loopback ports that the session's own processes listen on
-        self._names: set[bytes] = set()  # abstract names that they bound
-        self._files: set[tuple[int, int]] = set()  # unix sockets that they bound: device, inode
+        self._own = Listeners()
         self.handlers: dict[str, Handler] = {
             "connect": self._connect,
             "bind": self._bind,
@@ -116,12 +130,11 @@ class Sockets:
         return caller.memory(args[1], size) if size else b""
 
     def _connect(self, caller: Caller, args: tuple[int, ...]) -> Effect:
-        raw = self._address(caller, args)
+        raw = _spelled_out(self._address(caller, args))
         held = _Socket(caller, args[0])
         family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
-        blocking = os.get_blocking(held.sock.fileno())
         if family == socket.AF_UNIX:
-            return self._connect_unix(caller, held, raw, blocking=blocking)
+            return self._connect_unix(caller, held, raw)
 
         def perform() -> int:
             libc.connect(held.sock.fileno(), raw)
@@ -132,28 +145,31 @@ class Sockets:
         if found is None:
             return effect  # AF_UNSPEC and netlink: reaches no host
         address, port = found
-        effect.blocking = blocking
+        # whatever the socket's mode is now: another thread can change it until the call is made
+        effect.blocking = True
         if _is_loopback(address) and port == self._proxy_port:
-            effect.blocking = False  # the proxy always accepts; and its port must be told at once
-            effect.perform = lambda: self._to_proxy(caller, held, raw)
-        elif not (_is_loopback(address) and port in self._ports):
+            effect.perform = lambda: self._to_proxy(effect, caller, held, raw)
+        elif not (_is_loopback(address) and self._own.owns(held.sock, address, port)):
             effect.kind, effect.target = Kind.NET_EGRESS, host_port(address, port)
         return effect
 
-    def _to_proxy(self, caller: Caller, held: _Socket, raw: bytes) -> int:
+    def _to_proxy(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes) -> int:
         try:
             libc.connect(held.sock.fileno(), raw)
         except OSError as error:
-            if error.errno == errno.EINPROGRESS:
-                self._report(held.sock.getsockname()[1], caller)
+            if error.errno != errno.EINPROGRESS:
+                raise
+            port = held.sock.getsockname()[1]
+            effect.done = lambda: self._report(port, caller)
             raise
-        self._report(held.sock.getsockname()[1], caller)
+        port = held.sock.getsockname()[1]
+        effect.done = lambda: self._report(port, caller)
         return 0
 
-    def _connect_unix(self, caller: Caller, held: _Socket, raw: bytes, *, blocking: bool) -> Effect:
+    def _connect_unix(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
         name = raw[2:]
         if not name or name[:1] == b"\0":
-            return self._connect_abstract(held, raw, blocking=blocking)
+            return self._connect_abstract(held, raw)
         found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
         address = _FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
 
@@ -161,19 +177,19 @@ class Sockets:
             libc.connect(held.sock.fileno(), address)
             return 0
 
-        effect = Effect("connect", perform, blocking=blocking, keeps=[held, found])
-        if (found.status.st_dev, found.status.st_ino) not in self._files:
+        effect = Effect("connect", perform, blocking=True, keeps=[held, found])
+        if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
             effect.target = "unix:" + os.fsdecode(found.path or name)
         return effect
 
-    def _connect_abstract(self, held: _Socket, raw: bytes, *, blocking: bool) -> Effect:
+    def _connect_abstract(self, held: _Socket, raw: bytes) -> Effect:
         def perform() -> int:
             libc.connect(held.sock.fileno(), raw)
             return 0
 
-        effect = Effect("connect", perform, blocking=blocking, keeps=[held])
-        if raw[2:] and raw[2:] not in self._names:
+        effect = Effect("connect", perform, blocking=True, keeps=[held])
+        if raw[2:] and not self._own.owns_name(held.sock, raw[2:]):
             effect.kind, effect.target = Kind.NET_EGRESS, "unix:@" + os.fsdecode(raw[3:])
         return effect
 
@@ -189,9 +205,7 @@ class Sockets:
         def perform() -> int:
             libc.bind(held.sock.fileno(), raw)
             if family == socket.AF_UNIX:
-                name = held.sock.getsockname()
-                if isinstance(name, bytes):
-                    self._names.add(name)
+                self._own.named(held.sock)
             return 0
 
         # an inet address is nobody's business until something listens there
@@ -206,11 +220,9 @@ class Sockets:
             os.fchdir(place.fd)
             try:
                 libc.bind(held.sock.fileno(), _FAMILY.pack(socket.AF_UNIX) + place.name + b"\0")
-                status = place.status()
             finally:
                 os.chdir("/")
-            if status is not None:
-                self._files.add((status.st_dev, status.st_ino))
+            self._own.bound(place.fd, place.name)
 
         def perform() -> int:
             with_umask(caller, make)
@@ -236,7 +248,11 @@ class Sockets:
         def perform() -> int:
             held.sock.listen(min(signed(args[1]), 65535))
             if inet and loopback:
-                self._ports.add(held.sock.getsockname()[1])
+                # a connection that was broken off meanwhile takes the socket's address along
+                if not _is_loopback(ipaddress.ip_address(held.sock.getsockname()[0].split("%")[0])):
+                    held.sock.shutdown(socket.SHUT_RDWR)
+                    raise fail(errno.EACCES)
+                self._own.listens(held.sock)
             return 0
 
         effect = Effect("listen", perform, keeps=[held])

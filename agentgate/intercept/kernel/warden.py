@@ -298,6 +298,7 @@ class Warden:
     def _reply(self, held: _Held, reply: Reply | OSError) -> None:
         call, effect = held.call.id, held.effect
         try:
+            effect.done()
             if isinstance(reply, OSError):
                 self._listener.fail(call, reply.errno or errno.EIO)
             elif isinstance(reply, Descriptor):

@@ -20,11 +20,10 @@ def vector(*words: str) -> ctypes.Array[ctypes.c_char_p]:
 
 
 def execveat(directory: int, path: str, flags: int, name: str | None = None) -> None:
-    libc.syscall(
-        ctypes.c_long(NUMBERS["execveat"]), ctypes.c_int(directory), os.fsencode(path),
-        vector(program if name is None else name, argument), vector(*(f"{k}={v}" for k, v in os.environ.items())),
-        ctypes.c_int(flags),
-    )  # fmt: skip
+    argv = vector(program if name is None else name, argument)
+    environment = vector(*(f"{key}={value}" for key, value in os.environ.items()))
+    number, folder = ctypes.c_long(NUMBERS["execveat"]), ctypes.c_int(directory)
+    libc.syscall(number, folder, os.fsencode(path), argv, environment, ctypes.c_int(flags))
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 

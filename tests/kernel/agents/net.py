@@ -1,0 +1,212 @@
+"""One way to reach out: ``net.py WAY HOST PORT``, or ``net.py WAY NAME`` for unix sockets. Sends "hello"
+where it gets through; prints the outcome."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+from raw import outcome, report
+
+way, *where = sys.argv[1:]
+FASTOPEN_CONNECT, MSG_FASTOPEN = 30, 0x20000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def address() -> tuple[str, int]:
+    return where[0], int(where[1])
+
+
+def said(sock: socket.socket) -> None:
+    sock.sendall(b"hello")
+    sock.close()
+
+
+def stream(family: int, *, options: int = 0) -> None:
+    sock = socket.socket(family, socket.SOCK_STREAM | options)
+    sock.connect(address())
+    said(sock)
+
+
+def not_blocking() -> None:
+    sock = socket.socket()
+    sock.setblocking(False)
+    code = sock.connect_ex(address())
+    if code == errno.EINPROGRESS:
+        select.select([], [sock], [], 10)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    said(sock)
+
+
+def raw_address() -> None:
+    """An address that another thread could change: connect(2) with a pointer, by hand."""
+    sock = socket.socket()
+    host, port = address()
+    raw = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton(host) + bytes(8)
+    if libc.connect(sock.fileno(), raw, 16) < 0:
+        raise OSError(ctypes.get_errno(), "connect")
+    said(sock)
+
+
+def fastopen(call: str) -> None:
+    sock = socket.socket()
+    if call == "sendto":
+        sock.sendto(b"hello", MSG_FASTOPEN, address())
+    else:
+        sock.sendmsg([b"hello"], [], MSG_FASTOPEN, address())
+    sock.close()
+
+
+def fastopen_connect() -> None:
+    sock = socket.socket()
+    sock.setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+    sock.connect(address())
+    said(sock)
+
+
+def datagram(family: int) -> None:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.sendto(b"hello", address())
+    sock.close()
+
+
+def unix(name: str, kind: int = socket.SOCK_STREAM) -> None:
+    sock = socket.socket(socket.AF_UNIX, kind)
+    sock.connect("\0" + name[1:] if name[:1] == "@" else name)
+    said(sock)
+
+
+def unix_datagram(name: str) -> None:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.sendto(b"hello", "\0" + name[1:] if name[:1] == "@" else name)
+    sock.close()
+
+
+def pair_datagram(name: str) -> None:
+    """A connected pair that is used to send elsewhere."""
+    one, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    one.sendto(b"hello", "\0" + name[1:] if name[:1] == "@" else name)
+
+
+def own_listener() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        client.sendall(b"hello")
+        assert server.accept()[0].recv(5) == b"hello"
+
+
+def own_unix(name: str) -> None:
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+        server.bind("\0" + name[1:] if name[:1] == "@" else name)
+        server.listen()
+        client.connect("\0" + name[1:] if name[:1] == "@" else name)
+        said(client)
+        assert server.accept()[0].recv(5) == b"hello"
+
+
+def listening(host: str, port: int) -> None:
+    with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+        pass
+
+
+def listen_unbound() -> None:
+    with socket.socket() as sock:
+        sock.listen()
+
+
+def listened_elsewhere() -> None:
+    """A listener of our own with the same port at another loopback address, then connect to the first."""
+    with socket.create_server(("127.0.0.77", address()[1])):
+        stream(socket.AF_INET)
+
+
+def listened_before() -> None:
+    """A listener of our own with that port, ended; then somebody else's takes its place."""
+    with socket.create_server(address()):
+        pass
+    sys.stdout.write("free\n")
+    sys.stdout.flush()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    stream(socket.AF_INET)
+
+
+def in_another_namespace(then: str) -> None:
+    """The same in a network namespace of our own, where the name or the port is free."""
+    pid = os.fork()
+    if not pid:
+        try:
+            if libc.unshare(0x10000000 | 0x40000000) < 0:
+                os._exit(3)
+            if then == "unix":
+                sock = socket.socket(socket.AF_UNIX)
+                sock.bind("\0" + where[0][1:])
+                sock.listen()
+            else:
+                sock = socket.socket()
+                fcntl.ioctl(sock, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+                sock.bind(address())
+                sock.listen()
+            os._exit(0)
+        except BaseException:
+            os._exit(4)
+    if code := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        sys.exit(code)
+    if then == "unix":
+        unix(where[0])
+    else:
+        stream(socket.AF_INET)
+
+
+def sendto_unconnected() -> None:
+    """sendto with an address on a stream socket: needs a connection, makes none."""
+    sock = socket.socket()
+    sock.sendto(b"hello", address())
+
+
+WAYS = {
+    "v4": lambda: stream(socket.AF_INET),
+    "v4 cloexec": lambda: stream(socket.AF_INET, options=socket.SOCK_CLOEXEC),
+    "v6": lambda: stream(socket.AF_INET6),
+    "not blocking": not_blocking,
+    "raw address": raw_address,
+    "fastopen sendto": lambda: fastopen("sendto"),
+    "fastopen sendmsg": lambda: fastopen("sendmsg"),
+    "fastopen connect": fastopen_connect,
+    "sendto": sendto_unconnected,
+    "udp": lambda: datagram(socket.AF_INET),
+    "udp6": lambda: datagram(socket.AF_INET6),
+    "unix": lambda: unix(where[0]),
+    "unix seqpacket": lambda: unix(where[0], socket.SOCK_SEQPACKET),
+    "unix datagram": lambda: unix_datagram(where[0]),
+    "unix datagram pair": lambda: pair_datagram(where[0]),
+    "own listener": own_listener,
+    "own unix": lambda: own_unix(where[0]),
+    "listen": lambda: listening(*address()),
+    "listen unbound": listen_unbound,
+    "listened elsewhere": listened_elsewhere,
+    "listened before": listened_before,
+    "namespace": lambda: in_another_namespace("inet"),
+    "namespace unix": lambda: in_another_namespace("unix"),
+    "raw": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),
+    "ping": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1),
+    "packet": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
+    "vsock": lambda: socket.socket(40, socket.SOCK_STREAM),
+    "alg": lambda: socket.socket(38, socket.SOCK_SEQPACKET),
+    "sctp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132),
+    "mptcp": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262),
+    "netlink audit": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9),
+    "netlink route": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
+}
+report(outcome(WAYS[way]))

@@ -1,0 +1,332 @@
+"""Connections: every way out is asked about or refused, and nothing arrives when it is denied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from harness import World, allow, deny, wait
+
+
+class Server:
+    """A listener outside the session that keeps what it is sent."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.accepted: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.sock.type == socket.SOCK_DGRAM:
+                while True:
+                    self.accepted.append(self.sock.recv(100))
+            while True:
+                client, _ = self.sock.accept()
+                client.settimeout(5)
+                self.accepted.append(b"")
+                with client, contextlib.suppress(OSError):
+                    self.accepted[-1] = client.recv(100)
+
+    @property
+    def port(self) -> int:
+        return int(self.sock.getsockname()[1])
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        self._thread.join(5)
+
+
+@contextlib.contextmanager
+def serving(family: int, address: object, kind: int = socket.SOCK_STREAM) -> Iterator[Server]:
+    sock = socket.socket(family, kind)
+    try:
+        sock.bind(address)  # type: ignore[arg-type]
+        if kind != socket.SOCK_DGRAM:
+            sock.listen()
+    except OSError as error:
+        sock.close()
+        pytest.skip(f"not here: {address} ({error})")
+    server = Server(sock)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+INET = [
+    # way, where the server listens, the address that is connected to, the target that is asked
+    ("v4", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ("v4 cloexec", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ("raw address", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ("not blocking", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ("fastopen connect", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+    ("v6", "::1", "::1", "[::1]"),
+    ("v6", "127.0.0.1", "::ffff:127.0.0.1", "127.0.0.1"),
+    ("v4", "127.0.0.5", "127.0.0.5", "127.0.0.5"),
+    ("v4", "127.0.0.1", "0.0.0.0", "127.0.0.1"),  # "this host" is the loopback address to connect(2)
+    ("v6", "::1", "::", "[::1]"),
+]
+
+
+@pytest.mark.parametrize(("way", "listens", "host", "named"), INET)
+def test_connections_are_asked_by_address(
+    worlds: World, way: str, listens: str, host: str, named: str
+) -> None:
+    family = socket.AF_INET6 if ":" in listens else socket.AF_INET
+    with serving(family, (listens, 0)) as server:
+        command = worlds.python("net", way, host, server.port)
+        assert worlds.bare(*command).json == "ok" and server.accepted == [b"hello"]
+        server.accepted.clear()
+        refused = worlds.run(*command, operator=deny)
+        assert refused.targets == [f"net_egress {named}:{server.port}"]
+        assert refused.json == "EACCES" and server.accepted == []
+        assert f"agentgate: denied net_egress {named}:{server.port}" in refused.err
+        allowed = worlds.run(*command, operator=allow)
+        assert allowed.json == "ok" and server.accepted == [b"hello"]
+
+
+@pytest.mark.parametrize("way", ["fastopen sendto", "fastopen sendmsg", "sendto"])
+def test_no_way_around_connect(world: World, way: str) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = world.python("net", way, "127.0.0.1", server.port)
+        if way != "sendto":
+            assert world.bare(*command).json == "ok"
+            server.accepted.clear()
+        result = world.run(*command, operator=allow)
+        assert result.json in ("ENOTSUP", "EPIPE") and server.accepted == []
+
+
+@pytest.mark.parametrize("way", [
+    "udp", "udp6", "raw", "ping", "packet", "vsock", "alg", "sctp", "mptcp", "netlink audit",
+    "unix datagram", "unix datagram pair",
+])  # fmt: skip
+def test_other_sockets_are_never_made(worlds: World, way: str) -> None:
+    name = "@agentgate-" + uuid.uuid4().hex
+    if way.startswith("unix"):
+        context = serving(socket.AF_UNIX, "\0" + name[1:], socket.SOCK_DGRAM)
+    else:
+        host, family = ("::1", socket.AF_INET6) if way == "udp6" else ("127.0.0.1", socket.AF_INET)
+        context = serving(family, (host, 0), socket.SOCK_DGRAM)
+    with context as server:
+        where = (name,) if way.startswith("unix") else (server.sock.getsockname()[0], server.port)
+        command = worlds.python("net", way, *where)
+        control = worlds.bare(*command).json
+        if way.startswith(("udp", "unix")):
+            assert control == "ok"
+            while not server.accepted:
+                pass
+        server.accepted.clear()
+        result = worlds.run(*command, operator=allow)
+        assert result.json != "ok" and result.asks == []
+        [record] = [r for r in result.records if r["action"] == "net_egress"]
+        assert (record["verdict"], record["source"]) == ("deny", "gate")
+        assert server.accepted == []
+
+
+def test_unix_sockets_by_path(worlds: World) -> None:
+    path = worlds.outside / "service.sock"
+    with serving(socket.AF_UNIX, str(path)) as server:
+        worlds.give(path)
+        (worlds.project / "link").symlink_to(path)
+        for name in (path, worlds.project / "link", os.path.relpath(path, worlds.project)):
+            command = worlds.python("net", "unix", name)
+            assert worlds.bare(*command).json == "ok" and server.accepted == [b"hello"]
+            server.accepted.clear()
+            refused = worlds.run(*command, operator=deny)
+            assert refused.targets == [f"net_egress unix:{path}"]
+            assert refused.json == "EACCES" and server.accepted == []
+            assert worlds.run(*command, operator=allow).json == "ok"
+            assert server.accepted == [b"hello"]
+            server.accepted.clear()
+
+
+@pytest.mark.parametrize("way", ["unix", "unix seqpacket"])
+def test_abstract_unix_sockets(worlds: World, way: str) -> None:
+    name = "@agentgate-" + uuid.uuid4().hex
+    kind = socket.SOCK_SEQPACKET if "seq" in way else socket.SOCK_STREAM
+    with serving(socket.AF_UNIX, "\0" + name[1:], kind) as server:
+        command = worlds.python("net", way, name)
+        assert worlds.bare(*command).json == "ok" and server.accepted == [b"hello"]
+        server.accepted.clear()
+        refused = worlds.run(*command, operator=deny)
+        assert refused.targets == [f"net_egress unix:{name}"]
+        assert refused.json == "EACCES" and server.accepted == []
+        assert worlds.run(*command, operator=allow).json == "ok" and server.accepted == [b"hello"]
+
+
+def test_what_is_its_own_is_free(worlds: World) -> None:
+    for way, *where in (
+        ("own listener",), ("own unix", "own.sock"), ("own unix", "@agentgate-" + uuid.uuid4().hex),
+        ("netlink route",), ("listen", "127.0.0.1", 0), ("listen", "::1", 0),
+    ):  # fmt: skip
+        result = worlds.run(*worlds.python("net", way, *where), operator=deny)
+        assert (result.json, result.targets) == ("ok", []), way
+
+
+@pytest.mark.parametrize(("way", "where", "target"), [
+    ("listen", ("0.0.0.0", 0), "listen://0.0.0.0:*"), ("listen", ("::", 0), "listen://[[]::]:*"),
+    ("listen unbound", (), "listen://0.0.0.0:0"),
+])  # fmt: skip
+def test_listening_to_the_world_is_asked(
+    world: World, way: str, where: tuple[object, ...], target: str
+) -> None:
+    with world.start(*world.python("net", way, *where), operator=wait) as run:
+        run.answer(run.asked(f"net_egress {target}"), "deny")
+        assert run.finish().json == "EACCES"
+    assert world.run(*world.python("net", way, *where), operator=allow).json == "ok"
+
+
+def test_an_own_port_is_own_at_its_address_only(world: World) -> None:
+    """Listening at 127.0.0.77 says nothing of who listens at 127.0.0.1."""
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = world.python("net", "listened elsewhere", "127.0.0.1", server.port)
+        assert world.bare(*command).json == "ok"
+        server.accepted.clear()
+        result = world.run(*command, operator=deny)
+        assert result.targets == [f"net_egress 127.0.0.1:{server.port}"]
+        assert server.accepted == []
+
+
+def test_an_own_port_is_own_while_it_lasts(world: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as free:
+        port = free.port
+    with world.start(*world.python("net", "listened before", "127.0.0.1", port), operator=deny) as run:
+        run.says("free")
+        with serving(socket.AF_INET, ("127.0.0.1", port)) as server:
+            world.file(world.project / "go")
+            result = run.finish()
+            assert result.targets == [f"net_egress 127.0.0.1:{port}"]
+            assert server.accepted == []
+
+
+@pytest.mark.parametrize("way", ["namespace", "namespace unix"])
+def test_a_network_namespace_lends_no_names(worlds: World, way: str) -> None:
+    """In a namespace of its own the agent may listen where somebody else listens outside; that makes the
+    outside listener none of its own."""
+    name = "agentgate-" + uuid.uuid4().hex
+    unix = way.endswith("unix")
+    family, address = (socket.AF_UNIX, "\0" + name) if unix else (socket.AF_INET, ("127.0.0.1", 0))
+    with serving(family, address) as server:
+        where = ("@" + name,) if unix else ("127.0.0.1", server.port)
+        command = worlds.python("net", way, *where)
+        control = worlds.bare(*command)
+        if control.status in (3, 4):
+            pytest.skip("not here: user and network namespaces")
+        assert control.json == "ok"
+        server.accepted.clear()
+        result = worlds.run(*command, operator=deny)
+        assert server.accepted == []
+        assert result.targets == [
+            f"net_egress unix:@{name}" if unix else f"net_egress 127.0.0.1:{server.port}"
+        ]
+
+
+FULL = """\
+import socket, sys, threading, os, time
+sock = socket.socket()
+if sys.argv[2] != "blocking": sock.setblocking(False)
+if sys.argv[2] == "toggled":
+    def later():
+        while not os.path.exists("go"): time.sleep(0.01)
+        sock.setblocking(True)
+        open("toggled", "w").close()
+    threading.Thread(target=later).start()
+print(sock.connect_ex(("127.0.0.1", int(sys.argv[1]))), flush=True)
+"""
+
+
+@pytest.mark.parametrize("mode", ["blocking", "toggled"])
+def test_a_slow_connection_holds_up_nobody(world: World, mode: str) -> None:
+    """A listener whose queue is full lets connect(2) wait for minutes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        filling = []
+        for _ in range(4):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+            filling.append(sock)
+        world.file(world.project / "slow.py", FULL)
+        script = (
+            f"{sys.executable} slow.py {port} {mode} & slow=$!\n"
+            "while ! [ -e ready ]; do sleep 0.02; done\n"
+            "for i in 1 2 3 4 5 6 7 8 9; do echo $i > file$i; done; echo all; kill -9 $slow\n"
+        )
+        with world.start("sh", "-c", script, operator=wait) as run:
+            ask = run.asked(f"net_egress 127.0.0.1:{port}")
+            world.file(world.project / "go")
+            if mode == "toggled":
+                run.until(lambda: (world.project / "toggled").exists(), "the change")
+            run.answer(ask, "allow")
+            run.serve(0.3)
+            world.file(world.project / "ready")
+            run.says("all", 5)
+            assert run.finish().status == 0
+        for sock in filling:
+            sock.close()
+
+
+def test_one_answer_for_one_process_and_host(world: World) -> None:
+    script = (
+        "import socket, sys\n"
+        "for _ in range(3): socket.create_connection(('127.0.0.1', int(sys.argv[1]))).close()\n"
+    )
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        result = world.run(sys.executable, "-c", script, server.port, operator=allow)
+        assert result.status == 0 and len(result.asks) == 1
+
+
+def test_no_net_denies_everything(world: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = world.python("net", "v4", "127.0.0.1", server.port)
+        result = world.run(*command, operator=allow, network=False, policy="default: allow\n")
+        assert result.json == "EACCES" and result.asks == [] and server.accepted == []
+        assert "--no-net" in result.err
+
+
+FETCH = """\
+import sys, urllib.error, urllib.request
+try:
+    with urllib.request.urlopen(sys.argv[1], timeout=10) as answer:
+        print(answer.status)
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
+"""
+
+
+def test_the_proxy_decides_by_name(worlds: World) -> None:
+    """Programs that use the proxy need no answer for the way to it; the host is what is asked about."""
+    result = worlds.run(sys.executable, "-c", FETCH, "http://service.invalid/x", operator=deny)
+    [ask] = result.asks
+    assert (ask.kind, ask.target, ask.gate) == ("net_egress", "service.invalid:80", "proxy")
+    assert ask.pid and ask.chain
+    assert result.out.startswith("403") and "service.invalid" in result.out
+
+
+def test_ignoring_the_proxy_is_decided_by_address(world: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        result = world.run(
+            sys.executable, "-c", FETCH, f"http://127.0.0.1:{server.port}/", operator=deny,
+            env={"no_proxy": "*", "NO_PROXY": "*"},
+        )  # fmt: skip
+        assert result.targets == [f"net_egress 127.0.0.1:{server.port}"] and server.accepted == []
+
+
+def test_enforce_denies_instead_of_asking(worlds: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = worlds.python("net", "v4", "127.0.0.1", server.port)
+        result = worlds.run(*command, enforce=True, operator=allow)
+        assert (result.json, result.asks, server.accepted) == ("EACCES", [], [])
+        result = worlds.run("sh", "-c", f"echo x > {worlds.outside}/x", enforce=True, operator=allow)
+        assert result.asks == [] and result.status and not (worlds.outside / "x").exists()
+        assert [r["source"] for r in result.records if r["verdict"] == "deny"] == ["enforce"]
