@@ -322,6 +322,9 @@ class ControlRoom(App[int], inherit_bindings=False):
     def on_terminal_pane_closed(self) -> None:
         self._output_ended.set()
 
+    def on_terminal_pane_input_dropped(self) -> None:
+        self.tell(Notice("the agent does not read its terminal: what was typed is lost", urgent=True))
+
     def on_terminal_pane_bell(self) -> None:
         self._attention.ring(self)
 
