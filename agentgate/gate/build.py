@@ -15,6 +15,8 @@ from agentgate.settings import Settings
 
 __all__ = ["context", "decider", "own_paths", "places"]
 
+_LINKS = 40  # as many as the kernel follows (path_resolution(7))
+
 
 def context(settings: Settings) -> Context:
     """What the policy's variables mean in this run."""
@@ -32,10 +34,30 @@ def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
     audit = folder if folder.name == ".agentgate" else folder / settings.audit.name
     own = [str(Path(__file__).resolve().parent.parent), str(audit), str(settings.project / "policy.yaml")]
     if policy_path:
-        own.append(str(policy_path.resolve()))
+        own += _names(policy_path)
     if sys.prefix != sys.base_prefix:
         own.append(str(Path(sys.prefix).resolve()))
     return own
+
+
+def _names(path: Path) -> list[str]:
+    """``path`` resolved, and every symbolic link that leads there: who can change one of those can put
+    another file in its place."""
+    names, at = [], "/"
+    rest = [*reversed(path.absolute().parts[1:])]
+    while rest:
+        name = rest.pop()
+        here = os.path.join(at, name)
+        if name == "..":
+            at = os.path.dirname(at)
+        elif os.path.islink(here) and len(names) < _LINKS:
+            names.append(here)
+            target = Path(os.readlink(here))
+            at = "/" if target.is_absolute() else at
+            rest += [part for part in reversed(target.parts) if part != "/"]
+        else:
+            at = here
+    return [*names, at]
 
 
 def decider(
