@@ -126,6 +126,15 @@ MISTAKES = [
     ("tests:\n- {action: exec, target: x}", "2:3: a test needs 'expect'"),
     ("tests:\n- {action: exec, target: x, expect: maybe}", "2:37: unknown decision 'maybe'"),
     ("lift_guards: cron", "1:14: 'lift_guards' must be a list, not 'cron'"),
+    ("lift_guards:\n  - cron\n  - git-confg", "3:5: unknown guard 'git-confg' (did you mean 'git-config'?)"),
+    ("lift_guards: [Git_Hooks]", "1:15: unknown guard 'Git_Hooks' (did you mean 'git-hooks'?)"),
+    (
+        "lift_guards: [everything]",
+        "1:15: unknown guard 'everything' (shell-startup, ssh, autostart, "
+        "systemd-user, launch-agents, cron, git-hooks, git-config, envrc, editor-tasks, agent-config, "
+        "ci-workflows, python-startup or gate)",
+    ),
+    ("lift_guards: [[cron]]", "1:15: a guard's name must be text, not a list"),
     # YAML itself
     ("rules: [", "1:9: not YAML: expected the node content"),
     ("a: b: c", "1:5: not YAML: mapping values are not allowed here"),
