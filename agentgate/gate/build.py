@@ -43,7 +43,8 @@ def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
 def _names(path: Path) -> list[str]:
     """``path`` resolved, and every symbolic link that leads there: who can change one of those can put
     another file in its place."""
-    names, at = [], "/"
+    names: list[str] = []
+    at = "/"
     rest = [*reversed(path.absolute().parts[1:])]
     while rest:
         name = rest.pop()
