@@ -306,6 +306,12 @@ class Run:
             self.status, self.out, self.err, self.asks, self.records, self.notices, self.held
         )  # fmt: skip
 
+    def kill_app(self) -> None:
+        """End the app the hard way. There is no session to close any more."""
+        os.kill(self.started["app"], signal.SIGKILL)
+        self._closed = True
+        self._worker.end()
+
     def close(self, seconds: float = 15.0) -> None:
         """End the session: what is pending is denied, the tree is ended."""
         if self._closed:

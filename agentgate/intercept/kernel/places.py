@@ -63,6 +63,9 @@ class Place:
             os.close(self.fd)
             self.fd = -1
 
+    def __del__(self) -> None:  # where an error came between
+        self.close()
+
 
 class Object:
     """Something that exists, open as ``fd``. ``path`` is empty when it has no name to decide on (a pipe,
@@ -90,6 +93,9 @@ class Object:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+    def __del__(self) -> None:  # where an error came between
+        self.close()
 
 
 def find(caller: Caller, directory: int, path: bytes) -> Place:
@@ -148,9 +154,4 @@ def _beside(place: Place, target: bytes) -> Place:
 def reach(caller: Caller, directory: int, path: bytes, *, follow: bool = True) -> Object:
     """The existing object that ``path`` names. Raises OSError as the kernel would."""
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    fd = os.open(caller.path(directory, path), flags)
-    try:
-        return Object(fd)
-    except OSError:
-        os.close(fd)
-        raise
+    return Object(os.open(caller.path(directory, path), flags))
