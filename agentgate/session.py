@@ -74,8 +74,20 @@ class Session:
     async def start(self, stdio: tuple[int, int, int], *, controlling: bool) -> int:
         """Run the agent with ``stdio`` as its 0, 1 and 2; returns its pid.
 
-        Raises GateUnavailable when the chosen gate cannot run here, OSError when the command cannot.
+        Raises GateUnavailable when the chosen gate cannot run here, OSError when the command cannot; then
+        the session is closed and nothing is left of it.
         """
+        try:
+            pid = await self._start(stdio, controlling)
+        except BaseException:
+            await self.close()
+            raise
+        self.hub.post(AgentStarted(pid))
+        self._spawn(self._report_end())
+        self._spawn(self._watch_policy())
+        return pid
+
+    async def _start(self, stdio: tuple[int, int, int], controlling: bool) -> int:
         queue = self.hub.subscribe()
         await self.audit.start()
         self._spawn(self.audit.follow(queue))
@@ -100,11 +112,7 @@ class Session:
         project = str(self.settings.project)
         launch = Launch(self.settings.command, project, env, stdio, controlling, proxy_port=port)
         with inherited():
-            pid = await self.backend.start(launch)
-        self.hub.post(AgentStarted(pid))
-        self._spawn(self._report_end())
-        self._spawn(self._watch_policy())
-        return pid
+            return await self.backend.start(launch)
 
     def _backend(self) -> Backend:
         if self.settings.gate is GateChoice.SHIM:

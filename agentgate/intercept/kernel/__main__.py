@@ -7,7 +7,6 @@ Started by ``backend.py`` with the link's descriptor as its one argument. Exit s
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import os
 import resource
@@ -56,15 +55,6 @@ def _launch(order: dict[str, Any], abi: Abi) -> Started:
     )
 
 
-def _trouble(started: Started) -> str:
-    """Why the agent's program could not be run; empty when it runs (the pipe closed on execve)."""
-    os.set_blocking(started.trouble, False)
-    try:
-        return os.read(started.trouble, 4096).decode("utf-8", "replace")
-    except BlockingIOError:
-        return ""
-
-
 def _status(pid: int) -> int:
     _, raw = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(raw)
@@ -102,18 +92,13 @@ def main(link: socket.socket) -> int:
             os.close(descriptor)
     rootfd = libc.pidfd_open(started.pid)
     started.go.send(b"g")
-    warden.journal.send({"type": "started", "pid": started.pid})
     try:
-        warden.run(rootfd)
+        warden.run(rootfd, started.trouble)
     finally:
         status = _end(started.pid, warden)
-    text = _trouble(started)
-    if text:
-        code, _, words = text.partition(":")
-        with contextlib.suppress(OSError):
-            warden.journal.send({"type": "failed", "errno": int(code or errno.EIO), "text": words})
     spent = resource.getrusage(resource.RUSAGE_SELF)
     cpu = spent.ru_utime + spent.ru_stime
+    warden.journal.flush()
     warden.journal.send({"type": "ended", "status": status, "held": warden.held, "cpu": cpu})
     warden.journal.finish(5.0)
     return 0

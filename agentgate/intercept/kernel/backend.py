@@ -77,12 +77,14 @@ class KernelBackend:
         self._started: asyncio.Future[int] | None = None
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
+        self._command = ""
 
     # -- life
 
     async def start(self, launch: Launch) -> int:
         loop = asyncio.get_running_loop()
         self._started, self._ended = loop.create_future(), loop.create_future()
+        self._command = launch.command[0]
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # should the warden die, its tree comes to us
         ours, theirs = socket.socketpair()
         path = [entry for entry in sys.path if os.path.isabs(entry)]
@@ -198,7 +200,7 @@ class KernelBackend:
         await _end_orphans()
         if not self._started.done():
             self._started.set_exception(GateUnavailable(f"the kernel gate could not start: {reason}"))
-        elif not self._stopping:
+        elif not self._stopping and self._started.exception() is None:
             self._gate.close(f"the gate is gone: {why}")
             self._gate.hub.post(GateLost(f"{reason}; nothing pending was done, the agent's tree was ended"))
         self._ended.set_result(128 + signal.SIGKILL)
@@ -237,17 +239,14 @@ class KernelBackend:
 
     def _failed(self, message: dict[str, Any]) -> None:
         assert self._started
-        error: Exception
-        if message["text"].startswith("run "):
-            error = OSError(message["errno"], message["text"])
-        else:
-            code = message["errno"]
-            why = "another seccomp listener is already here" if code == errno.EBUSY else message["text"]
-            error = GateUnavailable(f"the kernel gate could not start: {why}")
-        if not self._started.done():
-            self._started.set_exception(error)
-        else:
-            self._gate.hub.post(Notice(printable(str(error), 300), urgent=True))
+        if self._started.done():
+            return
+        code, text = message["errno"], message["text"]
+        if text.startswith("run "):
+            self._started.set_exception(OSError(code, os.strerror(code), self._command))
+            return
+        why = "another seccomp listener is already here" if code == errno.EBUSY else printable(text, 300)
+        self._started.set_exception(GateUnavailable(f"the kernel gate could not start: {why}"))
 
     def _decided(self, message: dict[str, Any]) -> None:
         chains = [tuple(map(Process.from_wire, chain)) for chain in message["chains"]]

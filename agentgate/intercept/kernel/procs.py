@@ -181,7 +181,8 @@ class Procs:
             process = Process(pid, above.process.argv, above.process.exe, start)
             chain = (process, *above.chain)
         else:
-            process = Process(pid, _shown(command_line(pid)), executable(pid), start)
+            argv = _shown(command_line(pid)) if pid != self.root else ("agentgate",)
+            process = Process(pid, argv, executable(pid), start)
             chain = (process,)
         proc = Proc(pid, process, chain, self)
         self._by_pid[pid] = proc

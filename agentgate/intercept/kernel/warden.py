@@ -111,13 +111,15 @@ class Warden:
 
     # -- the loop
 
-    def run(self, rootfd: int) -> None:
+    def run(self, rootfd: int, trouble: int) -> None:
         """Serve until the agent's first process ended (``rootfd``, its pidfd, is readable) or the app is
-        gone. Returns then; the caller ends the tree."""
+        gone. Returns then; the caller ends the tree. ``trouble`` tells, by its end, that the agent's program
+        runs, or else why it cannot."""
         poll = select.poll()
         listener, link = self._listener.descriptor, self._link.fileno()
         poll.register(listener, select.POLLIN)
         poll.register(link, select.POLLIN)
+        poll.register(trouble, select.POLLIN)  # before rootfd: its news comes first when both are ready
         poll.register(rootfd, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
         unpacker = Unpacker()
@@ -133,6 +135,9 @@ class Warden:
                         call = self._listener.receive()
                         if call is not None:
                             self._take(call)
+                elif descriptor == trouble:
+                    poll.unregister(trouble)
+                    self._tell_start(trouble)
                 elif descriptor == rootfd:
                     return
                 elif descriptor == self._wake_read:
@@ -159,6 +164,16 @@ class Warden:
             wait_ms = 10 if ready else int(1000 * (_RETRY if self._retry else _TICK))
             if self.journal.waiting:
                 wait_ms = min(wait_ms, 20)
+
+    def _tell_start(self, trouble: int) -> None:
+        """The pipe closed on the agent's execve, or says which step failed."""
+        text = os.read(trouble, 4096).decode("utf-8", "replace")
+        os.close(trouble)
+        if not text and self._started:
+            self.journal.send({"type": "started", "pid": self._root})
+            return
+        code, _, words = (text or "0:the agent's process was ended before it ran").partition(":")
+        self.journal.send({"type": "failed", "errno": int(code), "text": words})
 
     def _tick(self) -> None:
         self.journal.flush()
@@ -339,8 +354,13 @@ class Warden:
             raise LinkError(f"a message of type {kind!r}")
 
     def _answered(self, held: _Held, *, allow: bool, why: str) -> None:
+        now = self._ruling(held)
         if not allow:
             self._refuse(held, why)
+        elif now.decision is Decision.DENY:
+            # What was shown may have been cut, and a new policy answered by what was shown.
+            self.journal.record(_shown(held.action), Answer(Verdict.DENY, now.source, now))
+            self._refuse(held, now.why)
         elif held.effect.moved():
             held.effect.close()  # what was asked about lies elsewhere now: ask again about what is there
             self._take(held.call)
