@@ -53,7 +53,7 @@ from agentgate.tui.inputs import (
     WriteFailed,
     WriteRule,
 )
-from agentgate.tui.launch import pane_environment, screen_on_stdout, summary
+from agentgate.tui.launch import pane_environment, summary, terminal_is_gone, terminal_output
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.room import Room
@@ -116,7 +116,7 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._attention.begin(self)
-        self.set_interval(1.0, self._refresh_ages)
+        self.set_interval(1.0, self._every_second)
         self.tell(Resized(*self.size))
         self.call_after_refresh(self._start)
 
@@ -152,17 +152,21 @@ class ControlRoom(App[int], inherit_bindings=False):
         if not self.state.asks:
             await self._leave()
 
-    async def _leave(self) -> None:
-        """End the agent if it still runs, and exit with its status."""
+    def end_by_signal(self, number: int) -> None:
+        """End the agent, then the app, with the status of a program that signal ``number`` ended."""
+        self._spawn(self._leave(128 + number))
+
+    async def _leave(self, status: int | None = None) -> None:
+        """End the agent if it still runs, and exit with ``status``, else with the agent's."""
         if self._leaving:
             return
         self.tell(Notice("ending the agent", urgent=True))
         self._leaving = True
-        status = None
         try:
             await self.session.close()
             self._take_rest()
-            status = self.state.status
+            if status is None:
+                status = self.state.status
             if status is None:
                 status = await asyncio.wait_for(self.session.wait(), 2.0)
         finally:
@@ -274,9 +278,11 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._room.show(state, self.facts(), self.session.policy, refusal, now)
         self._overlay.show(state, now)
 
-    def _refresh_ages(self) -> None:
+    def _every_second(self) -> None:
         if self.state.asks:
             self._show()
+        if not self.is_headless and terminal_is_gone():
+            self.end_by_signal(signal.SIGHUP)
 
     def save_svg(self, path: str | os.PathLike[str]) -> None:
         """Write a picture of the screen as it is now."""
@@ -334,7 +340,7 @@ def run_tui(session: Session) -> int:
 
     Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
     """
-    with screen_on_stdout():
+    with terminal_output():
         return asyncio.run(_run(session))
 
 
@@ -344,7 +350,7 @@ async def _run(session: Session) -> int:
     app = ControlRoom(session)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, app.exit, 128 + number)
+        loop.add_signal_handler(number, app.end_by_signal, number)
     try:
         status = await app.run_async()
     finally:
@@ -353,7 +359,8 @@ async def _run(session: Session) -> int:
         raise app.start_error
     if status is None:  # Textual has said what went wrong
         return 1
-    print(summary(app.state, session.settings.audit))
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(summary(app.state, session.settings.audit), flush=True)
     return status
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, TextIO
 
 from agentgate import __version__
 from agentgate.tui.state import State
 
-__all__ = ["pane_environment", "screen_on_stdout", "summary"]
+__all__ = ["pane_environment", "summary", "terminal_is_gone", "terminal_output"]
 
 
 def pane_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -27,21 +29,54 @@ def pane_environment(env: Mapping[str, str]) -> dict[str, str]:
     return mine
 
 
-@contextlib.contextmanager
-def screen_on_stdout() -> Iterator[None]:
-    """Have the screen drawn on standard output where standard error is redirected.
+class TerminalOutput:
+    """A terminal to draw on that may go away: from then on what is written is lost, and raises nothing.
 
-    Textual draws on ``sys.__stderr__``; ``agentgate tui -- agent 2>log`` would show nothing at all.
+    Textual writes from a thread of its own through a short queue. That thread would die of the error,
+    the queue fill up, and the app - which has a gate to close and an agent to end - wait for it for ever.
     """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@contextlib.contextmanager
+def terminal_output() -> Iterator[None]:
+    """Have Textual, which draws on ``sys.__stderr__``, draw on a `TerminalOutput`, and on standard output
+    where standard error is redirected: ``agentgate tui -- agent 2>log`` would show nothing at all."""
     stderr, stdout = sys.__stderr__, sys.__stdout__
-    if stderr is None or stdout is None or stderr.isatty() or not stdout.isatty():
+    screen = stderr if stderr is not None and stderr.isatty() else stdout
+    if screen is None or not screen.isatty():
         yield
         return
-    sys.__stderr__ = stdout  # type: ignore[misc]
+    sys.__stderr__ = TerminalOutput(screen)  # type: ignore[misc, assignment]
     try:
         yield
     finally:
         sys.__stderr__ = stderr  # type: ignore[misc]
+
+
+def terminal_is_gone() -> bool:
+    """Whether standard input is a terminal that was hung up. A process whose controlling terminal it is
+    not gets no SIGHUP for that, and Textual takes the end of the input for a pause."""
+    stdin = sys.__stdin__
+    if stdin is None:
+        return False
+    poll = select.poll()
+    poll.register(stdin.fileno(), 0)  # POLLHUP and POLLERR are always told of, poll(2)
+    return bool(poll.poll(0))
 
 
 def summary(state: State, audit: Path) -> str:

@@ -32,7 +32,9 @@ sys.exit(run(Settings(tuple(sys.argv[1:]), "demo", here, audit, gate=GateChoice.
 class Terminal:
     """A program on a pty of 100 x 30 cells, and all that it wrote."""
 
-    def __init__(self, cwd: Path, *command: str, stderr: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, cwd: Path, *command: str, stderr: IO[bytes] | None = None, controlling: bool = True
+    ) -> None:
         self.master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.modes = termios.tcgetattr(slave)
@@ -43,6 +45,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *command],
             cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=stderr or slave, start_new_session=True,
+            preexec_fn=(lambda: ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,
         )  # fmt: skip
 
     def text(self) -> str:
@@ -131,6 +134,32 @@ def test_a_signal_ends_the_room_and_the_agent_and_restores_the_terminal(tmp_path
         assert termios.tcgetattr(terminal.slave) == terminal.modes
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["hangup", "no-signal"])
+def test_a_terminal_that_goes_away_takes_the_room_and_the_agent_with_it(
+    tmp_path: Path, controlling: bool
+) -> None:
+    """As when a connection drops: what waits is denied, nothing of the agent is left, nothing hangs."""
+    (tmp_path / "policy.yaml").write_text(
+        "default: allow\nrules:\n  - {match: {action: exec, target_glob: 'rm *'}, decision: ask}\n"
+    )
+    (tmp_path / "victim.txt").touch()
+    terminal = Terminal(
+        tmp_path, "bash", "-c", "echo $$ > pid; rm victim.txt; sleep 60", controlling=controlling
+    )
+    try:
+        terminal.until("rm victim.txt")
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        terminal.process.wait(20)
+        assert (tmp_path / "victim.txt").exists()
+        assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+        assert '"verdict":"deny"' in (tmp_path / ".agentgate" / "audit.jsonl").read_text().replace(" ", "")
+    finally:
+        if terminal.process.poll() is None:
+            terminal.process.kill()
+            terminal.process.wait()
 
 
 def test_a_command_that_cannot_run_leaves_a_clean_terminal_and_the_reason(tmp_path: Path) -> None:
