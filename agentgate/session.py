@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from agentgate.actions import Action, Answer, Source, Verdict
 from agentgate.audit.write import AuditWriter
@@ -18,6 +19,7 @@ from agentgate.gate import build
 from agentgate.gate.decide import Decider
 from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
 from agentgate.gate.gate import Gate
+from agentgate.intent.words import for_action
 from agentgate.intercept.backend import Backend, GateUnavailable, Launch
 from agentgate.intercept.proxy.server import Proxy
 from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
@@ -135,7 +137,7 @@ class Session:
     async def _decide_connection(self, action: Action) -> Answer:
         if not self.settings.network:
             return self.gate.refuse(action, "proxy", "--no-net: no connections in this session")
-        return await self.gate.decide(action, "proxy")
+        return await self.gate.decide(replace(action, intent=for_action(action)), "proxy")
 
     async def wait(self) -> int:
         """The agent's exit status, once it ended."""
