@@ -314,6 +314,17 @@ async def test_attach_gives_the_child_the_panes_size(tmp_path: Path) -> None:
 # Input
 
 
+async def test_what_is_typed_before_there_is_a_child_waits_for_it(tmp_path: Path) -> None:
+    app = PaneApp()
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press(*"early", "enter")
+        pty = Pty.open(24, 80)
+        with child(pty, "sh", "-c", "head -n 1 > got; sleep 60", cwd=tmp_path):
+            app.pane.attach(pty)
+            await until(lambda: (tmp_path / "got").exists() and (tmp_path / "got").read_text() == "early\n")
+        pty.close()
+
+
 async def test_every_key_but_the_leader_is_the_childs(tmp_path: Path) -> None:
     keys = {
         "ctrl+q": b"\x11",

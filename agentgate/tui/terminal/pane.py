@@ -37,6 +37,9 @@ _WHEEL_ROWS: Final = 3
 _BUTTONS: Final = {1: "left", 2: "middle", 3: "right"}
 
 
+_EARLY_MAX = 4096  # bytes of type-ahead
+
+
 class TerminalPane(Widget, can_focus=True):
     """A terminal on a `Pty` whose child somebody else has started.
 
@@ -114,6 +117,7 @@ class TerminalPane(Widget, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self._vt = Vt(24, 80, scrollback)
         self._pty: Pty | None = None
+        self._early: bytearray | None = bytearray()  # typed before there is a terminal to type into
         self._feeder: Feeder | None = None
         self._painter = Painter()
         self._strips: list[Strip] = []
@@ -136,6 +140,9 @@ class TerminalPane(Widget, can_focus=True):
         self._pty = pty
         self._apply_size()
         self._feeder = Feeder(pty, self._vt, self._pacer.soon, self._ended)
+        early, self._early = self._early, None
+        if early:
+            self._send(bytes(early))
 
     def detach(self) -> None:
         """Let go of the pty, if there is one; its last screen stays. Returns when nothing reads it."""
@@ -185,7 +192,10 @@ class TerminalPane(Widget, can_focus=True):
             self.scroll_to_live()
 
     def _send(self, data: bytes) -> None:
-        if data and self._pty is not None and not self._pty.write(data):
+        if self._pty is None and self._early is not None:
+            if len(self._early) + len(data) <= _EARLY_MAX:
+                self._early += data
+        elif data and self._pty is not None and not self._pty.write(data):
             self.post_message(self.InputDropped(self, len(data)))
 
     # Drawing
