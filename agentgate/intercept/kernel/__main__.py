@@ -18,11 +18,13 @@ from typing import Any
 from agentgate.gate.command import Places
 from agentgate.intercept.kernel import filter, landlock, libc
 from agentgate.intercept.kernel.abi import Abi, native
+from agentgate.intercept.kernel.ending import end_tree
+from agentgate.intercept.kernel.judge import Rules
 from agentgate.intercept.kernel.launch import Plan, Started, launch
 from agentgate.intercept.kernel.link import Unpacker, pack
 from agentgate.intercept.kernel.notify import Listener
 from agentgate.intercept.kernel.probe import wait_killable
-from agentgate.intercept.kernel.warden import Rules, Warden, end_tree
+from agentgate.intercept.kernel.warden import Warden
 from agentgate.limits import raise_open_files
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy

@@ -6,14 +6,16 @@ import contextlib
 import socket
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from agentgate.actions import Action, Answer, Process, Ruling
 from agentgate.intercept.kernel.link import pack
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "shown"]
 
 _BATCH = 256
+_TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 
 
 class Journal:
@@ -93,3 +95,23 @@ class Journal:
         with contextlib.suppress(OSError):
             while self._out:
                 self._link.sendall(self._out.popleft())
+
+
+def shown(action: Action) -> Action:
+    """``action`` for screen and record. A command line can have two million characters; what is cut says
+    so, with its length."""
+    if len(action.target) <= _TARGET_MAX and len(action.argv) <= _ARGV_MAX:
+        return action
+    target, argv = action.target, action.argv
+    if len(target) > _TARGET_MAX:
+        target = f"{target[:_TARGET_MAX]}… ({len(target) - _TARGET_MAX} more characters)"
+    room = _TARGET_MAX
+    kept = []
+    for word in argv[:_ARGV_MAX]:
+        kept.append(word[:room])
+        room -= len(word)
+        if room <= 0:
+            break
+    if len(kept) < len(argv):
+        kept.append(f"… ({len(argv) - len(kept)} more arguments)")
+    return replace(action, target=target, argv=tuple(kept))

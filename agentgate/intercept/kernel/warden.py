@@ -20,53 +20,30 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
-from agentgate.gate.command import Places
-from agentgate.gate.decide import Decider, Grants
-from agentgate.gate.guards import Guards
 from agentgate.intercept.kernel import attributes, files, others
 from agentgate.intercept.kernel.abi import Abi
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.execs import Execs
 from agentgate.intercept.kernel.files import Handler
-from agentgate.intercept.kernel.journal import Journal
+from agentgate.intercept.kernel.journal import Journal, shown
+from agentgate.intercept.kernel.judge import Judge, Rules
 from agentgate.intercept.kernel.link import LinkError, Unpacker
 from agentgate.intercept.kernel.notify import Call, Listener
-from agentgate.intercept.kernel.procs import Proc, Procs, descendants
+from agentgate.intercept.kernel.procs import Proc, Procs
 from agentgate.intercept.kernel.sockets import Sockets
 from agentgate.intercept.kernel.stderr import tell
-from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
 
-__all__ = ["Rules", "Warden"]
+__all__ = ["Warden"]
 
 _TICK = 1.0  # seconds between looks after processes that ended; see procs.py
-_TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 _RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
 _ALLOWED = Verdict.ALLOW
-_NO_NET = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
-_STARTED = Ruling(Decision.ALLOW, Source.OPERATOR, reason="the command of this session")
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the warden decides by, but for the policy itself, which can change."""
-
-    context: Context
-    places: Places
-    own: tuple[str, ...]
-    enforce: bool
-    network: bool
-
-    def decider(self, policy: Policy, grants: Grants) -> Decider:
-        guards = Guards(
-            home=self.context.home, project=self.context.project, own=self.own, lifted=policy.lifted
-        )
-        return Decider(Matcher(policy, self.context), guards, enforce=self.enforce, grants=grants)
 
 
 @dataclass(slots=True)
@@ -88,8 +65,7 @@ class Warden:
         self._names = {number: name for name, number in abi.numbers.items()}
         self._listener = listener
         self._link = link
-        self._rules = rules
-        self._decider = rules.decider(policy, Grants())
+        self._judge = Judge(rules, policy)
         self.journal = Journal(link)
         self._procs = Procs(root)
         for descriptor in stdio:
@@ -101,8 +77,7 @@ class Warden:
         self._retry: list[_Held] = []
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._writable: dict[str, bool] = {}
-        self._execs = Execs(rules.places, self._may_write)
+        self._execs = Execs(rules.places, self._judge.lets_write)
         sockets = Sockets(proxy_port, self._attribute)
         self._handlers: dict[str, Handler] = {
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
@@ -232,7 +207,7 @@ class Warden:
         effect, action = held.effect, held.action
         ruling = self._ruling(held)
         if ruling.decision is Decision.ALLOW:
-            self.journal.record(_shown(action), Answer(_ALLOWED, ruling.source, ruling))
+            self.journal.record(shown(action), Answer(_ALLOWED, ruling.source, ruling))
             self._perform(held)
             return
         try:
@@ -242,7 +217,7 @@ class Warden:
             raise
         if ruling.decision is Decision.DENY:
             answer = Answer(Verdict.DENY, ruling.source, ruling)
-            self.journal.record(_shown(action), answer)
+            self.journal.record(shown(action), answer)
             self._refuse(held, answer.why)
             return
         self._asked[held.call.id] = held
@@ -251,24 +226,14 @@ class Warden:
             {
                 "type": "ask",
                 "number": held.call.id,
-                "action": _shown(action).to_wire(),
+                "action": shown(action).to_wire(),
                 "ruling": ruling.to_wire(),
             }
         )
 
     def _ruling(self, held: _Held) -> Ruling:
-        effect, action = held.effect, held.action
-        if effect.refused:
-            return Ruling(Decision.DENY, Source.GATE, reason=effect.refused)
-        if action.kind is Kind.EXEC and not self._started and held.caller.proc.pid == self._root:
-            return _STARTED
-        if (
-            action.kind is Kind.NET_EGRESS
-            and not self._rules.network
-            and not action.target.startswith("unix:")
-        ):
-            return _NO_NET
-        return self._decider.rule(action)
+        first = not self._started and held.caller.proc.pid == self._root
+        return self._judge.rule(held.action, held.effect.refused, first=first)
 
     def _refuse(self, held: _Held, why: str) -> None:
         """One line for the refused process, then an ordinary error."""
@@ -348,8 +313,7 @@ class Warden:
             if held is not None:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
-            self._decider = self._rules.decider(Policy.from_wire(message["policy"]), self._decider.grants)
-            self._writable.clear()
+            self._judge.use(Policy.from_wire(message["policy"]))
         else:
             raise LinkError(f"a message of type {kind!r}")
 
@@ -359,13 +323,13 @@ class Warden:
             self._refuse(held, why)
         elif now.decision is Decision.DENY:
             # What was shown may have been cut, and a new policy answered by what was shown.
-            self.journal.record(_shown(held.action), Answer(Verdict.DENY, now.source, now))
+            self.journal.record(shown(held.action), Answer(Verdict.DENY, now.source, now))
             self._refuse(held, now.why)
         elif held.effect.moved():
             held.effect.close()  # what was asked about lies elsewhere now: ask again about what is there
             self._take(held.call)
         else:
-            self._decider.grant(held.action)
+            self._judge.grant(held.action)
             try:
                 self._perform(held)
             except Exception as error:
@@ -394,18 +358,6 @@ class Warden:
         with contextlib.suppress(OSError):
             os.kill(proc.pid, signal.SIGKILL)
 
-    def _may_write(self, path: str) -> bool:
-        """Whether a rule lets the agent write ``path`` without a question, remembered by directory."""
-        directory = os.path.dirname(path)
-        known = self._writable.get(directory)
-        if known is None:
-            if len(self._writable) > 4096:
-                self._writable.clear()
-            ruling = self._decider.rule(Action(Kind.FS_WRITE, path, syscall="open"))
-            allowed = ruling.decision is Decision.ALLOW and ruling.source is Source.RULE
-            known = self._writable[directory] = allowed
-        return known
-
     def _attribute(self, port: int, caller: Caller) -> None:
         chain = [process.to_wire() for process in caller.proc.chain]
         self.journal.send({"type": "connection", "port": port, "chain": chain})
@@ -418,51 +370,3 @@ class Warden:
 
 
 _NOTHING = Action(Kind.EXEC, "")
-
-
-def _shown(action: Action) -> Action:
-    """``action`` for screen and record. A command line can have two million characters; what is cut says
-    so, with its length."""
-    if len(action.target) <= _TARGET_MAX and len(action.argv) <= _ARGV_MAX:
-        return action
-    target, argv = action.target, action.argv
-    if len(target) > _TARGET_MAX:
-        target = f"{target[:_TARGET_MAX]}… ({len(target) - _TARGET_MAX} more characters)"
-    room = _TARGET_MAX
-    kept = []
-    for word in argv[:_ARGV_MAX]:
-        kept.append(word[:room])
-        room -= len(word)
-        if room <= 0:
-            break
-    if len(kept) < len(argv):
-        kept.append(f"… ({len(argv) - len(kept)} more arguments)")
-    return replace(action, target=target, argv=tuple(kept))
-
-
-def end_tree(seconds: float = 5.0) -> None:
-    """Kill every descendant of this process. Stops them all first, so that none can start another."""
-    limit = time.monotonic() + seconds
-    me = os.getpid()
-    stopped: set[int] = set()
-    while time.monotonic() < limit:
-        found = descendants(me)
-        new = found - stopped
-        for pid in new:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGSTOP)
-        stopped |= new
-        if not new:
-            for pid in found:
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            _reap()
-            if not descendants(me):
-                return
-            time.sleep(0.005)
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass

@@ -1,0 +1,40 @@
+"""The end of the agent's tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from agentgate.intercept.kernel.procs import descendants
+
+__all__ = ["end_tree"]
+
+
+def end_tree(seconds: float = 5.0) -> None:
+    """Kill every descendant of this process. Stops them all first, so that none can start another."""
+    limit = time.monotonic() + seconds
+    me = os.getpid()
+    stopped: set[int] = set()
+    while time.monotonic() < limit:
+        found = descendants(me)
+        new = found - stopped
+        for pid in new:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= new
+        if not new:
+            for pid in found:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            _reap()
+            if not descendants(me):
+                return
+            time.sleep(0.005)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
