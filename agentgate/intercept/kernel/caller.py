@@ -117,6 +117,18 @@ class Caller:
                 return own % self.tid + parts[len(prefix) :] + tail
         return path
 
+    def holds(self, status: os.stat_result) -> bool:
+        """Whether one of the caller's descriptors is of the file that has this ``status``."""
+        folder = f"/proc/{self.tid}/fd"
+        for name in os.listdir(folder):
+            try:
+                held = os.stat(f"{folder}/{name}")
+            except OSError:
+                continue
+            if (held.st_dev, held.st_ino) == (status.st_dev, status.st_ino):
+                return True
+        return False
+
     def cwd(self) -> str:
         """The working directory, as of the process' last chdir; empty when it cannot be read."""
         if self.proc.cwd is None:

@@ -105,7 +105,7 @@ class Execs:
     def _directory(caller: Caller, directory: int, head: bytes) -> str:
         """The real path of the directory in which a program was named."""
         if not head and directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF:
-            return caller.cwd()
+            return os.fsdecode(os.readlink(b"/proc/%d/cwd" % caller.tid))  # not as it was noted
         place = os.open(caller.path(directory, head or b"."), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             return os.fsdecode(link_of(place))

@@ -17,7 +17,7 @@ from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
-from agentgate.intercept.kernel.places import Object, Place, find, follow, reach
+from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
 
 __all__ = ["HANDLERS", "Args", "Handler"]
 
@@ -73,14 +73,12 @@ def _open(caller: Caller, directory: int, address: int, flags: int, mode: int) -
         )
         status = place.status()
         if status is not None and not keep_link and (stat.S_ISLNK(status.st_mode) or _in_proc(place)):
-            try:
-                found = reach(caller, directory, path)
-            except FileNotFoundError:
-                if not flags & os.O_CREAT:
-                    raise
+            found = _through_links(caller, directory, path, place)
+            if found is None:
                 place = follow(caller, place)
                 status = place.status()
-            else:
+                found = reach_at(caller, place) if status is not None and _in_proc(place) else None
+            if found is not None:
                 place.close()
                 return _open_object(caller, found, flags)
         if status is None:
@@ -105,6 +103,21 @@ def _in_proc(place: Place) -> bool:
     return place.path.startswith(b"/proc/")
 
 
+def _through_links(caller: Caller, directory: int, path: bytes, place: Place) -> Object | None:
+    """What the kernel finds at ``path``. None when that is nothing, or may be another thing to the caller:
+    then its links are to be followed one by one."""
+    if _in_proc(place):
+        return None
+    try:
+        found = reach(caller, directory, path, unheld=True)
+    except FileNotFoundError:
+        return None
+    if found.path and not found.path.startswith((b"/proc/", b"/dev/")):
+        return found
+    found.close()
+    return None
+
+
 def _opened(descriptor: int, flags: int) -> Descriptor:
     return Descriptor(descriptor, bool(flags & os.O_CLOEXEC))
 
@@ -114,7 +127,7 @@ def _open_new(caller: Caller, place: Place, flags: int, mode: int) -> Effect:
         before = os.umask(caller.umask())
         try:
             how = flags | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
-            return _opened(os.open(place.name, how, mode & 0o7777, dir_fd=place.fd), flags)
+            return _opened(_without_waiting(place.name, how, mode & 0o7777, place.fd), flags)
         finally:
             os.umask(before)
 
@@ -134,7 +147,7 @@ def _open_there(caller: Caller, place: Place, status: os.stat_result, flags: int
     how = (flags & ~(os.O_CREAT | os.O_EXCL)) | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
 
     def perform() -> Reply:
-        return _opened(os.open(place.name, how, dir_fd=place.fd), flags)
+        return _opened(_without_waiting(place.name, how, 0, place.fd), flags)
 
     def check() -> None:
         if stat.S_ISLNK(status.st_mode):
@@ -159,8 +172,8 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
     mode = found.status.st_mode
 
     def perform() -> Reply:
-        if stat.S_ISFIFO(mode):
-            return _opened(_open_fifo(found, how), flags)
+        if stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
+            return _opened(_without_waiting(found.again, how), flags)
         descriptor = os.open(found.again, how)
         if stat.S_ISCHR(mode):
             caller.proc.ptys.note(descriptor, found.status.st_rdev)
@@ -184,16 +197,19 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
     return effect
 
 
-def _open_fifo(found: Object, how: int) -> int:
-    """Without waiting for the other end, then with the blocking mode that the caller asked for."""
+def _without_waiting(path: bytes, how: int, mode: int = 0, directory: int | None = None) -> int:
+    """Open, but not wait here for the other end of a fifo (which may be there by now, whatever was decided
+    on) or for the holder of a lease (fcntl(2)); then with the blocking mode that the caller asked for."""
     try:
-        descriptor = os.open(found.again, how | os.O_NONBLOCK)
+        descriptor = os.open(path, how | os.O_NONBLOCK, mode, dir_fd=directory)
     except OSError as error:
-        if error.errno == errno.ENXIO and not how & os.O_NONBLOCK:
-            raise NotYet from None
-        raise
+        if how & os.O_NONBLOCK or error.errno not in (errno.ENXIO, errno.EAGAIN):
+            raise
+        if error.errno == errno.ENXIO and not stat.S_ISFIFO(os.stat(path, dir_fd=directory).st_mode):
+            raise
+        raise NotYet from None
     if not how & os.O_NONBLOCK:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, how)
     return descriptor
 
 

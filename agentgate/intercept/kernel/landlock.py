@@ -9,6 +9,7 @@ that truncate are held instead.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -39,7 +40,8 @@ def restrict(abi: int) -> None:
     """Put this thread, and all it will start, into the domain for ever. Needs no_new_privs.
 
     The one file that may still be opened for writing inside is /dev/tty: it means something else to every
-    caller, so nobody can open it on another's behalf.
+    caller, so nobody can open it on another's behalf. The terminal that descriptors 0, 1 and 2 lead to may
+    be asked for its modes also when it was opened anew, for reading only.
     """
     handled = _WRITE_FILE | _CHANGES
     if abi >= 2:
@@ -50,12 +52,20 @@ def restrict(abi: int) -> None:
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = libc.call(_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
     try:
-        tty = os.open("/dev/tty", os.O_PATH | os.O_CLOEXEC)
-        try:
-            rule = struct.pack("=Qi", handled & (_WRITE_FILE | _IOCTL_DEV), tty)
-            libc.call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0))
-        finally:
-            os.close(tty)
+        _except(ruleset, "/dev/tty", handled & (_WRITE_FILE | _IOCTL_DEV))
+        for descriptor in range(3):
+            with contextlib.suppress(OSError):  # no terminal
+                _except(ruleset, os.ttyname(descriptor), handled & _IOCTL_DEV)
         libc.call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint(0))
     finally:
         os.close(ruleset)
+
+
+def _except(ruleset: int, path: str, rights: int) -> None:
+    """A rule (struct landlock_path_beneath_attr) that leaves ``rights`` for ``path``."""
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        rule = struct.pack("=Qi", rights, descriptor)
+        libc.call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0))
+    finally:
+        os.close(descriptor)

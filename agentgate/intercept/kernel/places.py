@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 
 from agentgate.intercept.kernel.caller import Caller
 
-__all__ = ["Object", "Place", "find", "reach"]
+__all__ = ["Object", "Place", "find", "follow", "reach", "reach_at"]
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _DELETED = b" (deleted)"
+_PATH_MAX = 4096  # with its NUL
+_ME = b"/proc/%d" % os.getpid()
+_MY_TASK = b"/task/%d" % os.getpid()
+_OF_PROCESS = re.compile(rb"/proc/[0-9]+/", re.DOTALL)
 
 
 def link_of(descriptor: int) -> bytes:
@@ -109,29 +114,58 @@ def find(caller: Caller, directory: int, path: bytes) -> Place:
         head, name = trail, b"."
     if len(name) > 255:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-    fd = os.open(head or b"/", _DIRECTORY)
+    return _place(caller, _enter(head or b"/", _DIRECTORY), name, slashes=full[-1:] == b"/" and len(full) > 1)
+
+
+def _enter(path: bytes, flags: int) -> int:
+    """Open a path that ``Caller.path`` made: it may be too long by what was put before the caller's."""
+    if len(path) < _PATH_MAX:
+        return os.open(path, flags)
+    parts = path.split(b"/", 5 if path.split(b"/", 4)[3:4] == [b"fd"] else 4)
+    base = os.open(b"/".join(parts[:-1]), _DIRECTORY)
+    try:
+        return os.open(parts[-1], flags, dir_fd=base)
+    finally:
+        os.close(base)
+
+
+def _place(caller: Caller, fd: int, name: bytes, *, slashes: bool) -> Place:
+    """``name`` in the directory open as ``fd``, which is the place's from now on."""
     try:
         real = link_of(fd)
+        if real.startswith(_ME) and real[len(_ME) : len(_ME) + 1] in (b"", b"/"):
+            # a link or a directory led to /proc/self: the kernel took it for the warden's
+            own = b"/proc/%d" % caller.tid + real[len(_ME) :].removeprefix(_MY_TASK)
+            theirs = os.open(own, _DIRECTORY)
+            os.close(fd)
+            fd = theirs
+            real = link_of(fd)
         if real.endswith(_DELETED) and os.fstat(fd).st_nlink == 0:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return Place(fd, real, name, slashes=full[-1:] == b"/" and len(full) > 1)
+        return Place(fd, real, name, slashes=slashes)
     except OSError:
         os.close(fd)
         raise
 
 
+def _magic(place: Place) -> bool:
+    """Whether ``place`` is a file of a process in /proc: what looks like a link there is none (proc(5))."""
+    return _OF_PROCESS.match(place.path) is not None
+
+
 def follow(caller: Caller, place: Place) -> Place:
-    """Where a dangling symbolic link at ``place`` points: the place that an open with O_CREAT would use."""
+    """Where a symbolic link at ``place`` points: the place that an open with O_CREAT would use. Names that
+    mean the caller itself (/proc/self, /dev/stdout...) mean it in a link too."""
     for _ in range(40):
         status = place.status()
-        if status is None or not stat.S_ISLNK(status.st_mode):
+        if status is None or not stat.S_ISLNK(status.st_mode) or _magic(place):
             return place
         target = os.readlink(place.name, dir_fd=place.fd)
         try:
             if target[:1] == b"/":
                 following = find(caller, 0, target)
             else:
-                following = _beside(place, target)
+                following = _beside(caller, place, target)
         finally:
             place.close()
         place = following
@@ -139,19 +173,33 @@ def follow(caller: Caller, place: Place) -> Place:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def _beside(place: Place, target: bytes) -> Place:
+def _beside(caller: Caller, place: Place, target: bytes) -> Place:
     head, _, name = target.rstrip(b"/").rpartition(b"/")
     if name in (b"", b".", b".."):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     fd = os.open(head or b".", _DIRECTORY, dir_fd=place.fd)
-    try:
-        return Place(fd, link_of(fd), name, slashes=target[-1:] == b"/")
-    except OSError:
-        os.close(fd)
-        raise
+    return _place(caller, fd, name, slashes=target[-1:] == b"/")
 
 
-def reach(caller: Caller, directory: int, path: bytes, *, follow: bool = True) -> Object:
-    """The existing object that ``path`` names. Raises OSError as the kernel would."""
+def reach(
+    caller: Caller, directory: int, path: bytes, *, follow: bool = True, unheld: bool = False
+) -> Object:
+    """The existing object that ``path`` names. Raises OSError as the kernel would; and EACCES for what has
+    no name and is not the caller's, unless ``unheld``."""
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    return Object(os.open(caller.path(directory, path), flags))
+    found = Object(_enter(caller.path(directory, path), flags))
+    return found if unheld else _own(caller, found)
+
+
+def reach_at(caller: Caller, place: Place) -> Object:
+    """The existing object at ``place``. Raises OSError as the kernel would."""
+    return _own(caller, Object(os.open(place.name, os.O_PATH | os.O_CLOEXEC, dir_fd=place.fd)))
+
+
+def _own(caller: Caller, found: Object) -> Object:
+    """/proc/PID/fd leads to pipes and files without a name, also to those of others. There is nothing to
+    decide by then, so only who holds such a thing already may reach it."""
+    if not found.path and not caller.holds(found.status):
+        found.close()
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    return found
