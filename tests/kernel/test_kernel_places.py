@@ -212,6 +212,30 @@ def test_other_processes_are_left_alone(worlds: World) -> None:
         assert control["kill"] == control["nice"] == control["limit"] == "ok"
 
 
+WHOLE = """\
+import os, sys
+from raw import call, outcome, report
+report([
+    outcome(lambda: os.setpriority(os.PRIO_USER, 0, 7)), outcome(lambda: os.setpriority(os.PRIO_PGRP, 0, 7)),
+    outcome(lambda: call('ioprio_set', 3, 0, 3 << 13)), outcome(lambda: call('ioprio_set', 2, 0, 3 << 13)),
+    outcome(lambda: os.setpriority(os.PRIO_PROCESS, 0, 7)),
+    outcome(lambda: call('ioprio_set', 1, 0, 3 << 13)),
+])
+"""
+
+
+def test_priorities_of_all_are_not_its_to_set(worlds: World) -> None:
+    """ "All my user's" and "my group's" processes are also the operator's and the gate's own."""
+    with outsider(worlds, READER) as process, worlds.start("sleep", "60") as run:
+        others = (process.pid, run.started["app"], run.started["warden"])
+        before = [os.getpriority(os.PRIO_PROCESS, pid) for pid in others]
+        run.close()
+        with worlds.start(sys.executable, "-c", WHOLE, operator=allow) as attempt:
+            result = attempt.finish()
+        assert result.json == ["EPERM"] * 4 + ["ok"] * 2
+        assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in others[:2]] == before[:2]
+
+
 # -- places that change
 
 

@@ -35,8 +35,9 @@ _NETLINK = (0, 4, 15)  # ROUTE, SOCK_DIAG, KOBJECT_UEVENT (netlink(7))
 _PR_SET_DUMPABLE = 4
 # Calls that name another process in argument 0 and change how it runs: fine on oneself (0).
 _ON_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr")
-# The same with (which, who).
-_ON_WHO = ("setpriority", "ioprio_set")
+# The same with (which, who), where "which" must say "a process": PRIO_PROCESS, IOPRIO_WHO_PROCESS. The
+# caller's whole group or user would be the operator's processes too.
+_ON_WHO = {"setpriority": 0, "ioprio_set": 1}
 
 
 def build(abi: Abi, *, hold_signals: bool) -> bytes:
@@ -116,7 +117,7 @@ class _Conditional:
             if name in _ON_PROCESS:
                 self._unless_zero(0)
             elif name in _ON_WHO:
-                self._unless_zero(1)
+                self._on_itself(_ON_WHO[name])
             else:
                 getattr(self, f"_{name}")()
 
@@ -135,6 +136,14 @@ class _Conditional:
         self._asm.ret(NOTIFY)
         self._asm.mark(zero)
         self._asm.ret(ALLOW)
+
+    def _on_itself(self, process: int) -> None:
+        one = self._asm.label()
+        self._asm.load(argument(0))
+        self._asm.if_equal(process, one)
+        self._asm.ret(NOTIFY)
+        self._asm.mark(one)
+        self._unless_zero(1)
 
     def _openat(self) -> None:
         self._any_bit(2, WRITING, NOTIFY)
