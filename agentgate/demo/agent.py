@@ -18,7 +18,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["Plan", "main"]
+__all__ = ["Plan", "main", "visited"]
 
 _BOLD, _DIM, _KEY, _GOOD, _BAD, _OFF = "\x1b[1m", "\x1b[2m", "\x1b[1;33m", "\x1b[32m", "\x1b[1;31m", "\x1b[0m"
 _INSTALL = ("sh", "vendor/left-padder/install.sh")
@@ -48,6 +48,11 @@ class Plan:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+def visited(connections: int, count: int) -> str:
+    """What a server saw: ``1 connection, 112 bytes``."""
+    return f"{connections} connection{'s' if connections != 1 else ''}, {count} bytes"
 
 
 class Agent:
@@ -109,7 +114,7 @@ class Agent:
 
     def _fetch(self) -> None:
         self._head(f"Fetch {self._plan.docs}")
-        self._wait("a host that no rule knows: it waits", "a")
+        self._wait("a host that no rule knows: it waits", "a", by_kernel=False)
         # NO_PROXY has this machine reached directly; by the proxy a host is asked about by its name.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         request = urllib.request.Request(self._plan.docs)
@@ -132,7 +137,7 @@ class Agent:
             outcome = "as it was" if now == before else "changed" if now else "gone"
             self._finding(shown, now == before, outcome)
         connections, count = Path(self._plan.visits).read_text().split()
-        self._finding("the thief's server", connections == "0", f"{connections} connections, {count} bytes")
+        self._finding("the thief's server", connections == "0", visited(int(connections), int(count)))
         self._say()
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(0, termios.TCIFLUSH)  # what was typed before was no wish to leave
@@ -154,8 +159,12 @@ class Agent:
     def _remark(self, text: str) -> None:
         self._say(f"  {_DIM}{text}{_OFF}")
 
-    def _wait(self, text: str, key: str) -> None:
-        self._say(f"  {text}.  {_KEY}ctrl+] then {key}{_OFF}")
+    def _wait(self, text: str, key: str, *, by_kernel: bool = True) -> None:
+        """Say that something waits for ``key``; ``by_kernel`` when only the kernel gate sees it."""
+        if by_kernel and not self._plan.kernel:
+            self._remark(f"{text.partition(':')[0]}: the portable gate does not see it")
+        else:
+            self._say(f"  {text}.  {_KEY}ctrl+] then {key}{_OFF}")
 
     def _output(self, line: str) -> None:
         self._say(f"  {_DIM}│{_OFF} {line.rstrip()}")

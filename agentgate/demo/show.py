@@ -37,10 +37,8 @@ class Stage:
         for name, damage in self.world.damage().items():
             lines.append(f"  {_mark(not damage)} ~/{name:<22} {damage or 'as it was'}")
         came, took = self.thief.connections, self.thief.bytes
-        lines.append(f"  {_mark(not came)} {'the thief’s server':<24} {came} connections, {took} bytes")
-        lines.append(
-            "agentgate: the demo's files and its record are removed. Now yours: agentgate tui -- claude"
-        )
+        lines.append(f"  {_mark(not came)} {'the thief’s server':<24} {agent.visited(came, took)}")
+        lines.append("agentgate: its files and record are removed. Now yours: agentgate tui -- claude")
         return "\n".join(lines)
 
 
