@@ -3,13 +3,15 @@
     python tests/make_screenshots.py [FOLDER]
 
 bash works behind the kernel gate in a project of its own, and its ``npm install chalk`` waits. Everything
-is denied and removed afterwards. Needs bash and npm; nothing is fetched.
+is denied and removed afterwards. Needs bash, git, curl and npm; nothing is fetched. With cairosvg
+installed, a PNG is written beside the SVG.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +73,17 @@ async def picture(session: Session, path: Path) -> None:
         await session.close()
 
 
+def png(svg: Path) -> None:
+    """The same picture for what shows no SVG, in a font of this machine."""
+    try:
+        import cairosvg
+    except ImportError:
+        return
+    text = re.sub(r"@font-face *\{[^}]*\}", "", svg.read_text(encoding="utf-8"))
+    text = re.sub(r"font-family:[^;]*;", "font-family: DejaVu Sans Mono;", text)
+    cairosvg.svg2png(bytestring=text.encode(), write_to=str(svg.with_suffix(".png")), output_width=1600)
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "screenshots").resolve()
     PLACE.mkdir()
@@ -95,6 +108,7 @@ def main() -> None:
             env=env,
         )
         asyncio.run(picture(Session(settings), folder / "control-room.svg"))
+        png(folder / "control-room.svg")
         print(os.path.relpath(folder / "control-room.svg"))
     finally:
         shutil.rmtree(PLACE)
