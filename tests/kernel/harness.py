@@ -426,6 +426,7 @@ class World:
         self.worker.end()
 
     def remove(self) -> None:
+        subprocess.run(["chmod", "-R", "u+rwX", self.root], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
 
 

@@ -7,6 +7,7 @@ that was opened only for reading.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.devices import proc_refusal
 from agentgate.intercept.kernel.effect import Effect
-from agentgate.intercept.kernel.files import Handler, fail, signed
+from agentgate.intercept.kernel.files import Handler, fail, only, signed
 from agentgate.intercept.kernel.places import Object, reach
 
 __all__ = ["HANDLERS"]
@@ -24,6 +25,7 @@ __all__ = ["HANDLERS"]
 _CWD = libc.AT_FDCWD
 _XATTR_NAME_MAX, _XATTR_SIZE_MAX = 256, 65536
 _UNCHANGED = 0xFFFFFFFF
+_OMIT = struct.pack("=q", (1 << 30) - 2)
 
 
 def _change(
@@ -52,17 +54,22 @@ def _change(
 
 def _by_path(caller: Caller, directory: int, address: int, flags: int = 0) -> Object:
     """The object of a ...at call: AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW understood."""
+    only(flags, libc.AT_SYMLINK_NOFOLLOW | libc.AT_EMPTY_PATH)
     path = caller.string(address)
     if not path and flags & libc.AT_EMPTY_PATH:
-        return _by_descriptor(caller, directory)
+        if signed(directory) == _CWD:
+            return reach(caller, _CWD, b".")
+        return Object(caller.proc.descriptor(signed(directory)))
     return reach(caller, directory, path, follow=not flags & libc.AT_SYMLINK_NOFOLLOW)
 
 
 def _by_descriptor(caller: Caller, number: int) -> Object:
-    number = signed(number)
-    if number == _CWD:
-        return reach(caller, _CWD, b".")
-    return Object(caller.proc.descriptor(number))
+    """What is open as ``number``. One that was opened with O_PATH is none to these calls (open(2))."""
+    found = Object(caller.proc.descriptor(signed(number)))
+    if fcntl.fcntl(found.fd, fcntl.F_GETFL) & os.O_PATH:
+        found.close()
+        raise fail(errno.EBADF)
+    return found
 
 
 # -- length and mode ------------------------------------------------------------------------------
@@ -118,7 +125,13 @@ def _times(caller: Caller, found: Object, times: bytes | None) -> Effect:
 
 def _utimensat(caller: Caller, directory: int, address: int, times: int, flags: int) -> Effect:
     raw = caller.memory(times, 32) if times else None
-    found = _by_path(caller, directory, address, flags) if address else _by_descriptor(caller, directory)
+    if raw and raw[8:16] == raw[24:32] == _OMIT:
+        return Effect("utime", lambda: 0)  # nothing to do, the path is not even looked at
+    if not address and signed(directory) != _CWD:
+        only(flags, 0)
+        found = _by_descriptor(caller, directory)
+    else:
+        found = _by_path(caller, directory, address, flags)
     return _times(caller, found, raw)
 
 
@@ -137,42 +150,48 @@ def _utimes(caller: Caller, directory: int, address: int, times: int) -> Effect:
         if not (0 <= fields[1] < 1_000_000 and 0 <= fields[3] < 1_000_000):
             raise fail(errno.EINVAL)
         raw = struct.pack("=4q", fields[0], fields[1] * 1000, fields[2], fields[3] * 1000)
-    found = _by_path(caller, directory, address) if address else _by_descriptor(caller, directory)
+    by_descriptor = not address and signed(directory) != _CWD
+    found = _by_descriptor(caller, directory) if by_descriptor else _by_path(caller, directory, address)
     return _times(caller, found, raw)
 
 
 # -- extended attributes --------------------------------------------------------------------------
 
 
-def _attribute(caller: Caller, found: Object, address: int) -> bytes:
+def _attribute(caller: Caller, address: int) -> bytes:
     """The attribute's name. Those that carry privileges are nobody's to set here."""
     name = caller.string(address, _XATTR_NAME_MAX, errno.ERANGE)
-    if name.startswith((b"security.", b"trusted.")):
-        found.close()
-        raise fail(errno.EPERM)
+    if not name:
+        raise fail(errno.ERANGE)
     return name
 
 
-def _path_of(found: Object, *, descriptor: bool) -> bytes | int:
-    # through the caller's own descriptor, so that one opened with O_PATH is refused as the kernel does
-    return found.fd if descriptor else found.again
+def _privileged(name: bytes) -> None:
+    if name.startswith((b"security.", b"trusted.")):
+        raise fail(errno.EPERM)
 
 
-def _setxattr(caller: Caller, found: Object, args: tuple[int, ...], *, descriptor: bool = False) -> Effect:
+def _setxattr(caller: Caller, find: Callable[[], Object], args: tuple[int, ...], *, open: bool) -> Effect:
+    """``open``: through the caller's own descriptor, so that one that cannot do it is refused as usual."""
     name_at, value_at, size, flags = args
-    name = _attribute(caller, found, name_at)
+    only(flags, os.XATTR_CREATE | os.XATTR_REPLACE)
+    name = _attribute(caller, name_at)
     if size > _XATTR_SIZE_MAX:
         raise fail(errno.E2BIG)
     value = caller.memory(value_at, size) if size else b""
-    target = _path_of(found, descriptor=descriptor)
+    found = find()
+    _privileged(name)
+    target = found.fd if open else found.again
     return _change(
         caller, "setxattr", found, lambda: os.setxattr(target, name, value, signed(flags)), owner=False
     )
 
 
-def _removexattr(caller: Caller, found: Object, name_at: int, *, descriptor: bool = False) -> Effect:
-    name = _attribute(caller, found, name_at)
-    target = _path_of(found, descriptor=descriptor)
+def _removexattr(caller: Caller, find: Callable[[], Object], name_at: int, *, open: bool) -> Effect:
+    name = _attribute(caller, name_at)
+    found = find()
+    _privileged(name)
+    target = found.fd if open else found.again
     return _change(
         caller, "removexattr", found, lambda: os.removexattr(target, name), owner=False
     )  # fmt: skip
@@ -194,10 +213,12 @@ HANDLERS: dict[str, Handler] = {
     "utimes": lambda c, a: _utimes(c, _CWD, a[0], a[1]),
     "futimesat": lambda c, a: _utimes(c, a[0], a[1], a[2]),
     "utimensat": lambda c, a: _utimensat(c, a[0], a[1], a[2], a[3]),
-    "setxattr": lambda c, a: _setxattr(c, _by_path(c, _CWD, a[0]), a[1:5]),
-    "lsetxattr": lambda c, a: _setxattr(c, _by_path(c, _CWD, a[0], _NOFOLLOW), a[1:5]),
-    "fsetxattr": lambda c, a: _setxattr(c, _by_descriptor(c, a[0]), a[1:5], descriptor=True),
-    "removexattr": lambda c, a: _removexattr(c, _by_path(c, _CWD, a[0]), a[1]),
-    "lremovexattr": lambda c, a: _removexattr(c, _by_path(c, _CWD, a[0], _NOFOLLOW), a[1]),
-    "fremovexattr": lambda c, a: _removexattr(c, _by_descriptor(c, a[0]), a[1], descriptor=True),
+    "setxattr": lambda c, a: _setxattr(c, lambda: _by_path(c, _CWD, a[0]), a[1:5], open=False),
+    "lsetxattr": lambda c, a: _setxattr(c, lambda: _by_path(c, _CWD, a[0], _NOFOLLOW), a[1:5], open=False),
+    "fsetxattr": lambda c, a: _setxattr(c, lambda: _by_descriptor(c, a[0]), a[1:5], open=True),
+    "removexattr": lambda c, a: _removexattr(c, lambda: _by_path(c, _CWD, a[0]), a[1], open=False),
+    "lremovexattr": lambda c, a: _removexattr(
+        c, lambda: _by_path(c, _CWD, a[0], _NOFOLLOW), a[1], open=False
+    ),
+    "fremovexattr": lambda c, a: _removexattr(c, lambda: _by_descriptor(c, a[0]), a[1], open=True),
 }

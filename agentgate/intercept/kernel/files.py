@@ -19,14 +19,16 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
 
-__all__ = ["HANDLERS", "Args", "Handler"]
+__all__ = ["HANDLERS", "Args", "Handler", "only"]
 
 Args = tuple[int, int, int, int, int, int]
 Handler = Callable[[Caller, Args], Effect | LetGo]
 
 _CWD = libc.AT_FDCWD
-_TMPFILE = os.O_TMPFILE
-_RENAME_EXCHANGE = 2
+_TMPFILE = os.O_TMPFILE & ~os.O_DIRECTORY
+_NOREPLACE, _EXCHANGE, _WHITEOUT = 1, 2, 4  # renameat2(2)
+_REMOVEDIR = 0x200
+_NODES = (stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK)
 
 
 def signed(value: int) -> int:
@@ -35,6 +37,12 @@ def signed(value: int) -> int:
 
 def fail(code: int) -> OSError:
     return OSError(code, os.strerror(code))
+
+
+def only(flags: int, known: int) -> None:
+    """EINVAL for flags that the call does not have, before anything else is looked at."""
+    if flags & 0xFFFFFFFF & ~known:
+        raise fail(errno.EINVAL)
 
 
 def _may_write(place: Place) -> None:
@@ -59,15 +67,22 @@ def _open(caller: Caller, directory: int, address: int, flags: int, mode: int) -
     flags &= 0xFFFFFFFF
     if flags & os.O_PATH:
         return LET_GO  # opens nothing for writing, whatever else the flags say
+    if flags & _TMPFILE:
+        if flags & (os.O_DIRECTORY | os.O_CREAT) != os.O_DIRECTORY or not flags & os.O_ACCMODE:
+            raise fail(errno.EINVAL)
+    elif flags & os.O_DIRECTORY and flags & os.O_CREAT:
+        raise fail(errno.EINVAL)
     path = caller.string(address)
     if path == b"/dev/tty" and flags & os.O_ACCMODE:
         return LET_GO  # the one writable file that the Landlock domain leaves
-    if flags & _TMPFILE == _TMPFILE:
+    if flags & _TMPFILE:
         return _open_unnamed(caller, reach(caller, directory, path), flags, mode)
-    if path[-1:] == b"/":
-        raise fail(errno.EISDIR if flags & os.O_CREAT else _slash_error(caller, directory, path))
+    if path[-1:] == b"/" and not flags & os.O_CREAT:
+        raise fail(_slash_error(caller, directory, path))
     place = find(caller, directory, path)
     try:
+        if place.slashes:
+            raise fail(errno.EISDIR)
         keep_link = bool(flags & os.O_NOFOLLOW) or (
             flags & (os.O_CREAT | os.O_EXCL) == os.O_CREAT | os.O_EXCL
         )
@@ -170,6 +185,9 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
     """Something that exists, through the descriptor that holds it: links, devices, fifos, /proc/self/fd."""
     how = (flags & ~(os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)) | os.O_CLOEXEC | os.O_NOCTTY
     mode = found.status.st_mode
+    if stat.S_ISDIR(mode) and flags & os.O_CREAT:
+        found.close()
+        raise fail(errno.EISDIR)
 
     def perform() -> Reply:
         if stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
@@ -256,6 +274,10 @@ def _mkdir(caller: Caller, directory: int, address: int, mode: int) -> Effect:
 
 
 def _mknod(caller: Caller, directory: int, address: int, mode: int, device: int) -> Effect:
+    if stat.S_ISDIR(mode):
+        raise fail(errno.EPERM)
+    if stat.S_IFMT(mode) and not stat.S_ISREG(mode) and stat.S_IFMT(mode) not in _NODES:
+        raise fail(errno.EINVAL)
     place = find(caller, directory, caller.string(address))
     effect = _create(
         caller, "mknod", place, lambda: os.mknod(place.spelled, mode & 0xFFFF, device, dir_fd=place.fd)
@@ -267,12 +289,17 @@ def _mknod(caller: Caller, directory: int, address: int, mode: int, device: int)
 
 def _symlink(caller: Caller, text: int, directory: int, address: int) -> Effect:
     points = caller.string(text)
+    if not points:
+        raise fail(errno.ENOENT)
     place = find(caller, directory, caller.string(address))
     return _create(caller, "symlink", place, lambda: os.symlink(points, place.spelled, dir_fd=place.fd))
 
 
 def _remove(caller: Caller, syscall: str, directory: int, address: int, *, rmdir: bool) -> Effect:
-    place = find(caller, directory, caller.string(address))
+    path = caller.string(address)
+    place = find(caller, directory, path)
+    if rmdir and path.rstrip(b"/").rpartition(b"/")[2] == b"..":
+        raise fail(errno.ENOTEMPTY)
     remove = os.rmdir if rmdir else os.unlink
 
     def perform() -> Reply:
@@ -292,7 +319,16 @@ def _remove(caller: Caller, syscall: str, directory: int, address: int, *, rmdir
     )  # fmt: skip
 
 
+def _unlinkat(caller: Caller, directory: int, address: int, flags: int) -> Effect:
+    only(flags, _REMOVEDIR)
+    rmdir = bool(flags & _REMOVEDIR)
+    return _remove(caller, "rmdir" if rmdir else "unlink", directory, address, rmdir=rmdir)
+
+
 def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> Effect:
+    only(flags, _NOREPLACE | _EXCHANGE | _WHITEOUT)
+    if flags & _EXCHANGE and flags & (_NOREPLACE | _WHITEOUT):
+        raise fail(errno.EINVAL)
     source = find(caller, d1, caller.string(a1))
     try:
         target = find(caller, d2, caller.string(a2))
@@ -318,6 +354,7 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
 
 def _link(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> Effect:
     """Both ends are decided: who may write the new name can change the file behind the old one."""
+    only(flags, libc.AT_SYMLINK_FOLLOW | libc.AT_EMPTY_PATH)
     path = caller.string(a1)
     if not path and flags & libc.AT_EMPTY_PATH:
         source = Object(caller.proc.descriptor(signed(d1)))
@@ -356,9 +393,7 @@ HANDLERS: dict[str, Handler] = {
     "symlinkat": lambda c, a: _symlink(c, a[0], a[1], a[2]),
     "rmdir": lambda c, a: _remove(c, "rmdir", _CWD, a[0], rmdir=True),
     "unlink": lambda c, a: _remove(c, "unlink", _CWD, a[0], rmdir=False),
-    "unlinkat": lambda c, a: _remove(
-        c, "rmdir" if a[2] & 0x200 else "unlink", a[0], a[1], rmdir=bool(a[2] & 0x200)
-    ),
+    "unlinkat": lambda c, a: _unlinkat(c, a[0], a[1], a[2]),
     "rename": lambda c, a: _rename(c, _CWD, a[0], _CWD, a[1], 0),
     "renameat": lambda c, a: _rename(c, a[0], a[1], a[2], a[3], 0),
     "renameat2": lambda c, a: _rename(c, a[0], a[1], a[2], a[3], a[4] & 0xFFFFFFFF),

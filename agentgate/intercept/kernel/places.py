@@ -112,8 +112,6 @@ def find(caller: Caller, directory: int, path: bytes) -> Place:
     head, _, name = trail.rpartition(b"/")
     if name in (b".", b".."):
         head, name = trail, b"."
-    if len(name) > 255:
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     return _place(caller, _enter(head or b"/", _DIRECTORY), name, slashes=full[-1:] == b"/" and len(full) > 1)
 
 
