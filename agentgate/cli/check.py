@@ -27,8 +27,7 @@ example:
 Options stand before ACTION; everything behind it is the target. A path is made absolute and its links
 are followed; a command is looked up on PATH as the gate would.
 
-exit status: 0 allow, 1 deny, 2 ask (or, with nothing on standard output, a mistake in the command line
-or the policy)
+exit status: 0 allow, 1 deny, 3 ask, 2 a mistake in the command line or the policy
 """
 
 

@@ -41,7 +41,7 @@ rules:
     [
         (
             ("exec", "npm", "install", "chalk"),
-            2,
+            3,
             """\
 action    exec
 target    npm install chalk
@@ -51,7 +51,7 @@ decision  ask (policy.yaml, rule 1 (line 3): every install is looked at)
         ),
         (
             ("exec", "npm install chalk"),
-            2,
+            3,
             """\
 action    exec
 target    npm install chalk
@@ -101,7 +101,7 @@ decision  deny (no rule matches; the default of policy.yaml)
         ),
         (
             ("fs_write", ".git/hooks/pre-commit"),
-            2,
+            3,
             """\
 action    fs_write
 target    PROJECT/.git/hooks/pre-commit
@@ -111,7 +111,7 @@ decision  ask (guard git-hooks: runs at the next git command)
         ),
         (
             ("fs_write", "policy.yaml"),
-            2,
+            3,
             """\
 action    fs_write
 target    PROJECT/policy.yaml
@@ -162,7 +162,7 @@ def test_check_as_json(world: World) -> None:
         "reason": "every install is looked at",
         "policy": "policy.yaml",
     }
-    assert done.returncode == 2
+    assert done.returncode == 3
 
 
 def test_check_reads_the_policy_it_is_told(world: World) -> None:
