@@ -33,6 +33,8 @@ from agentgate.settings import GateChoice, Settings
 
 __all__ = ["Session"]
 
+_WATCH = 1.0  # seconds between looks at the policy file
+
 
 class Session:
     """``hub`` tells what happens; ``gate`` holds the questions; ``mark`` is a word that only the
@@ -150,23 +152,30 @@ class Session:
     async def close(self) -> None:
         """End the agent's tree, deny what is pending, write the record. Safe to call twice."""
         self.gate.close("the session ended")
-        if self.backend:
-            await self.backend.stop()
-        if self.proxy:
-            await self.proxy.close()
-        for task in list(self._tasks):
+        async with contextlib.AsyncExitStack() as last:  # each one is done, whatever becomes of the others
+            last.push_async_callback(self.audit.close)
+            last.push_async_callback(self._end_tasks)
+            if self.proxy:
+                last.push_async_callback(self.proxy.close)
+            if self.backend:
+                last.push_async_callback(self.backend.stop)
+
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        for task in list(self._tasks):
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self.audit.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def use(self, policy: Policy) -> None:
-        """Put ``policy`` in force everywhere: gate, backend, and the questions that it answers."""
+        """Put ``policy`` in force everywhere: gate, backend, and the questions that it answers.
+
+        Raises PolicyError when it cannot be compiled here (a variable is not set); the old one stays.
+        """
+        decider = self._decider(policy)
         self.policy = policy
         if self.backend:
             self.backend.use(policy)
-        self.gate.use(self._decider(policy))
+        self.gate.use(decider)
         self.hub.post(PolicyChanged(self.policy_file.label))
 
     def draft(self, ask: Ask) -> Draft:
@@ -189,20 +198,24 @@ class Session:
         refusal = self.may_always(ask)
         if refusal:
             raise PolicyError(refusal, self.policy_file.label)
-        policy = self.policy_file.add(draft, ask.ruling.rule)
+        # The rules may have other numbers than when it was asked.
+        policy = self.policy_file.add(draft, self.gate.decider.rule(ask.action).rule, self._decider)
         self.use(policy)
         self.gate.answer(ask.number, Verdict.ALLOW)
 
     async def _watch_policy(self) -> None:
-        """Load the policy when its file was changed outside; a bad one is refused with its reason."""
+        """Load the policy when its file was changed outside; a bad one is refused with its reason, once."""
         while True:
-            await asyncio.sleep(1.0)
-            try:
-                if self.policy_file.changed():
-                    self.use(self.policy_file.load())
-            except (PolicyError, OSError) as error:
-                self.hub.post(PolicyChanged(self.policy_file.label, str(error)))
-                self.hub.post(Notice(f"policy not loaded, the old one stays in force: {error}", urgent=True))
+            await asyncio.sleep(_WATCH)
+            if self.policy_file.news():
+                self._reload()
+
+    def _reload(self) -> None:
+        try:
+            self.use(self.policy_file.load(self._decider))
+        except PolicyError as error:
+            self.hub.post(PolicyChanged(self.policy_file.label, str(error)))
+            self.hub.post(Notice(f"policy not loaded, the old one stays in force: {error}", urgent=True))
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)

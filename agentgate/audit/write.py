@@ -60,6 +60,14 @@ class AuditWriter:
     async def start(self) -> None:
         """Open the log for appending. Raises OSError with a clear text when it cannot be written to:
         without a record there is no session."""
+        opening = asyncio.create_task(self._open())
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the thread opens the file all the same: have it to close it
+            await asyncio.wait([opening])
+            raise
+
+    async def _open(self) -> None:
         descriptor = await asyncio.to_thread(_open, self.path)
         self._file = await aiofiles.open(descriptor, "ab", buffering=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,14 @@ def default_text() -> str:
     return resources.files("agentgate.policy").joinpath("default.yaml").read_text(encoding="utf-8")
 
 
+Check = Callable[[Policy], object]
+"""Raises PolicyError for a policy that cannot be used, though it can be read."""
+
+
+def _anything(policy: Policy) -> None:
+    pass
+
+
 @dataclass
 class PolicyFile:
     """``path`` None stands for the built-in default; the first ``add`` then writes ``new_path``.
@@ -37,6 +45,7 @@ class PolicyFile:
     label: str
     new_path: Path = field(default_factory=lambda: Path("policy.yaml"))
     _loaded: bytes | None = field(default=None, init=False, repr=False)
+    _tried: bytes | None = field(default=None, init=False, repr=False)
 
     def _read(self) -> bytes:
         if self.path is None:
@@ -47,10 +56,13 @@ class PolicyFile:
         except OSError as error:
             raise PolicyError(f"cannot be read: {error.strerror or error}", self.label) from None
 
-    def load(self) -> Policy:
-        """Load the file anew. Raises PolicyError; ``changed`` then still compares with the last good one."""
-        data = self._read()
+    def load(self, check: Check = _anything) -> Policy:
+        """Load the file anew. Raises PolicyError, also what ``check`` raises for a policy that cannot be
+        used; ``changed`` then still compares with the last good one."""
+        self._tried = None
+        self._tried = data = self._read()
         policy = load_text(decode(data, self.label), self.label)
+        check(policy)
         self._loaded = data
         return policy
 
@@ -65,31 +77,43 @@ class PolicyFile:
         except PolicyError:
             return True
 
+    def news(self) -> bool:
+        """Whether the file says what ``load`` has not seen yet, or can be read again, or no more."""
+        try:
+            return self._read() != self._tried
+        except PolicyError:
+            return self._tried is not None
+
     def preview(self, draft: Draft, before: int | None) -> str:
         """What ``add`` would write."""
         return insert_rule(self.text(), draft, before, self.label)
 
-    def add(self, draft: Draft, before: int | None) -> Policy:
+    def add(self, draft: Draft, before: int | None, check: Check = _anything) -> Policy:
         """Write ``draft`` in front of rule ``before`` (behind the last one when None) and load the result.
 
         The built-in default cannot be written: it is copied to ``./policy.yaml`` with the rule in it, and
         this object stands for that file from then on (``path`` and ``label`` change). Refused with
-        PolicyError, and nothing written, when the file is not the one last loaded or cannot be edited.
+        PolicyError, and nothing written, when the file is not the one last loaded, cannot be edited, or
+        ``check`` refuses the outcome.
         """
         data = self._read()
         if self._loaded is not None and data != self._loaded:
             raise PolicyError("the file was changed meanwhile; load it again first", self.label)
         target = self.path or self.new_path
         label = self.label if self.path else self.new_path.name
-        new = insert_rule(decode(data, self.label), draft, before, label)
+        text = insert_rule(decode(data, self.label), draft, before, label)
+        policy = load_text(text, label)
+        check(policy)
+        new = text.encode("utf-8")
         try:
-            _write(target, new.encode("utf-8"), exclusive=self.path is None)
+            _write(target, new, exclusive=self.path is None)
         except FileExistsError:
             raise PolicyError("exists already; start again to use it", label) from None
         except OSError as error:
             raise PolicyError(f"cannot be written: {error.strerror or error}", label) from None
         self.path, self.label = target, label
-        return self.load()
+        self._loaded = self._tried = new
+        return policy
 
 
 def _write(path: Path, data: bytes, *, exclusive: bool) -> None:

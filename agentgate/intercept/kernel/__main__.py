@@ -32,9 +32,8 @@ from agentgate.policy.model import Policy
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NAME = 36, 15
 
 
-def _order(link: socket.socket) -> dict[str, Any] | None:
+def _order(link: socket.socket, unpacker: Unpacker) -> dict[str, Any] | None:
     """The first message: what to run. None when the app is gone before it said so."""
-    unpacker = Unpacker()
     while data := link.recv(1 << 16):
         for message in unpacker.feed(data):
             return message
@@ -69,7 +68,8 @@ def main(link: socket.socket) -> int:
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     gc.freeze()
     gc.set_threshold(50_000)  # little here is cyclic, and a collection delays a held call
-    order = _order(link)
+    unpacker = Unpacker()
+    order = _order(link, unpacker)
     if order is None:
         return 1
     abi = native()
@@ -95,7 +95,7 @@ def main(link: socket.socket) -> int:
     rootfd = libc.pidfd_open(started.pid)
     started.go.send(b"g")
     try:
-        warden.run(rootfd, started.trouble)
+        warden.run(rootfd, started.trouble, unpacker)
     finally:
         status = _end(started.pid, warden)
     spent = resource.getrusage(resource.RUSAGE_SELF)

@@ -71,6 +71,7 @@ class KernelBackend:
         self._process: asyncio.subprocess.Process | None = None
         self._link: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._questions: dict[int, asyncio.Task[None]] = {}
         self._ports: dict[int, asyncio.Future[tuple[Process, ...]]] = {}
@@ -78,6 +79,7 @@ class KernelBackend:
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
         self._command = ""
+        self._root = 0  # the agent's first process
 
     # -- life
 
@@ -85,6 +87,13 @@ class KernelBackend:
         loop = asyncio.get_running_loop()
         self._started, self._ended = loop.create_future(), loop.create_future()
         self._command = launch.command[0]
+        # A task of its own, which ``stop`` waits for: who is cancelled in the middle of starting a process
+        # knows nothing of it.
+        self._starting = asyncio.create_task(self._start_warden(launch))
+        await asyncio.shield(self._starting)
+        return await asyncio.shield(self._started)
+
+    async def _start_warden(self, launch: Launch) -> None:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # should the warden die, its tree comes to us
         ours, theirs = socket.socketpair()
         path = [entry for entry in sys.path if os.path.isabs(entry)]
@@ -116,7 +125,6 @@ class KernelBackend:
             }
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(reader))
-        return await asyncio.shield(self._started)
 
     async def wait(self) -> int:
         assert self._ended is not None
@@ -125,6 +133,8 @@ class KernelBackend:
     async def stop(self) -> None:
         """End the tree through the warden; where the warden is gone or does not obey, directly."""
         self._stopping = True
+        if self._starting:
+            await asyncio.wait([self._starting])
         if self._process is None:
             return
         if self._process.returncode is None:
@@ -134,7 +144,7 @@ class KernelBackend:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
-        await _end_orphans()
+        await _end_orphans(self._root)
         if self._reading:
             await asyncio.wait([self._reading], timeout=2)
             self._reading.cancel()
@@ -194,12 +204,13 @@ class KernelBackend:
             with contextlib.suppress(TimeoutError):
                 words = await asyncio.wait_for(self._process.stderr.read(), 2)
         if self._ended.done():
+            self._fail(GateUnavailable("the kernel gate was stopped before it started"))
             return
         last = printable(words.decode("utf-8", "replace").strip().rpartition("\n")[2], 200)
         reason = f"{why} ({last})" if last else why
-        await _end_orphans()
+        await _end_orphans(self._root)
         if not self._started.done():
-            self._started.set_exception(GateUnavailable(f"the kernel gate could not start: {reason}"))
+            self._fail(GateUnavailable(f"the kernel gate could not start: {reason}"))
         elif not self._stopping and self._started.exception() is None:
             self._gate.close(f"the gate is gone: {why}")
             self._gate.hub.post(GateLost(f"{reason}; nothing pending was done, the agent's tree was ended"))
@@ -224,7 +235,8 @@ class KernelBackend:
                 future.set_result(tuple(map(Process.from_wire, message["chain"])))
                 asyncio.get_running_loop().call_later(_STALE, self._forget, message["port"], future)
             case "started":
-                self._started.set_result(message["pid"])
+                self._root = message["pid"]
+                self._started.set_result(self._root)
             case "failed":
                 self._failed(message)
             case "ended":
@@ -238,15 +250,19 @@ class KernelBackend:
                 self._gate.hub.post(Notice(text, urgent=True))
 
     def _failed(self, message: dict[str, Any]) -> None:
-        assert self._started
-        if self._started.done():
-            return
         code, text = message["errno"], message["text"]
         if text.startswith("run "):
-            self._started.set_exception(OSError(code, os.strerror(code), self._command))
+            self._fail(OSError(code, os.strerror(code), self._command))
             return
         why = "another seccomp listener is already here" if code == errno.EBUSY else printable(text, 300)
-        self._started.set_exception(GateUnavailable(f"the kernel gate could not start: {why}"))
+        self._fail(GateUnavailable(f"the kernel gate could not start: {why}"))
+
+    def _fail(self, error: Exception) -> None:
+        """Let ``start`` raise ``error``."""
+        assert self._started
+        if not self._started.done():
+            self._started.set_exception(error)
+            self._started.exception()  # seen, also when nobody waits any more
 
     def _decided(self, message: dict[str, Any]) -> None:
         chains = [tuple(map(Process.from_wire, chain)) for chain in message["chains"]]
@@ -291,16 +307,26 @@ def _with_intent(action: Action) -> Action:
     )
 
 
-async def _end_orphans() -> None:
-    """End what the warden left: its children come to us, because we are a subreaper too."""
+async def _end_orphans(root: int) -> None:
+    """End what the warden left: its children come to us, because we are a subreaper too. ``root`` is the
+    agent's first process, which ends by itself when the warden does."""
+    orphans = {root} if root else set()
     for _ in range(200):
-        left = [pid for pid in descendants(os.getpid()) if _filters(pid) > _filters(os.getpid())]
+        left = {pid for pid in descendants(os.getpid()) if _filters(pid) > _filters(os.getpid())}
+        orphans |= left
         for pid in left:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        _reap(orphans)
         if not left:
             return
         await asyncio.sleep(0.01)
+
+
+def _reap(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):  # not our child, or reaped already
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _filters(pid: int) -> int:

@@ -28,13 +28,16 @@ def end_tree(seconds: float = 5.0) -> None:
             for pid in found:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-            _reap()
-            if not descendants(me):
+            if _nobody_left():
                 return
             time.sleep(0.005)
 
 
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
+def _nobody_left() -> bool:
+    """Take the statuses of those that ended; whoever loses its parent becomes our child."""
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    except ChildProcessError:
+        return True
+    return False

@@ -86,10 +86,10 @@ class Warden:
 
     # -- the loop
 
-    def run(self, rootfd: int, trouble: int) -> None:
+    def run(self, rootfd: int, trouble: int, unpacker: Unpacker) -> None:
         """Serve until the agent's first process ended (``rootfd``, its pidfd, is readable) or the app is
         gone. Returns then; the caller ends the tree. ``trouble`` tells, by its end, that the agent's program
-        runs, or else why it cannot."""
+        runs, or else why it cannot; ``unpacker`` may hold messages that came with the order."""
         poll = select.poll()
         listener, link = self._listener.descriptor, self._link.fileno()
         poll.register(listener, select.POLLIN)
@@ -97,7 +97,8 @@ class Warden:
         poll.register(trouble, select.POLLIN)  # before rootfd: its news comes first when both are ready
         poll.register(rootfd, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
-        unpacker = Unpacker()
+        if not self._hear(unpacker, b""):
+            return
         swept = time.monotonic()
         wait_ms = 0
         while True:
@@ -119,12 +120,8 @@ class Warden:
                     self._collect()
                 elif events & select.POLLIN:
                     data = self._link.recv(1 << 16)
-                    if not data:
+                    if not data or not self._hear(unpacker, data):
                         return
-                    for message in unpacker.feed(data):
-                        if message["type"] == "stop":
-                            return
-                        self._obey(message)
                 else:  # the link hung up
                     return
             if self.journal.broken:
@@ -305,6 +302,14 @@ class Warden:
                 held.effect.close()
 
     # -- what the app says
+
+    def _hear(self, unpacker: Unpacker, data: bytes) -> bool:
+        """Do what is said; False when it is to stop."""
+        for message in unpacker.feed(data):
+            if message["type"] == "stop":
+                return False
+            self._obey(message)
+        return True
 
     def _obey(self, message: dict[str, Any]) -> None:
         kind = message["type"]
