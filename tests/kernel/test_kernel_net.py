@@ -330,3 +330,32 @@ def test_enforce_denies_instead_of_asking(worlds: World) -> None:
         result = worlds.run("sh", "-c", f"echo x > {worlds.outside}/x", enforce=True, operator=allow)
         assert result.asks == [] and result.status and not (worlds.outside / "x").exists()
         assert [r["source"] for r in result.records if r["verdict"] == "deny"] == ["enforce"]
+
+
+def test_a_socket_is_bound_where_it_was_decided(worlds: World) -> None:
+    """Its address is what the caller gave; a link that is turned while the question waits leads nowhere."""
+    script = (
+        "import os, socket, sys\n"
+        "full = os.path.abspath('full.sock')\n"
+        "for name in ('plain.sock', full, '../project/up.sock', '/proc/self/cwd/proc.sock'):\n"
+        "    s = socket.socket(socket.AF_UNIX); s.bind(name)\n"
+        "    print(os.path.basename(s.getsockname()), s.getsockname() == name)\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind('link/s')\n"
+    )
+    first, second = worlds.outside / "first", worlds.outside / "second"
+    for directory in (first, second):
+        directory.mkdir()
+        worlds.give(directory)
+    link = worlds.project / "link"
+    link.symlink_to(first)
+    with worlds.start(sys.executable, "-c", script, operator=wait) as run:
+        ask = run.asked(f"fs_write {first}/s")
+        link.unlink()
+        link.symlink_to(second)
+        run.answer(ask, "allow")
+        result = run.finish()
+    assert result.status == 1 and list(second.iterdir()) == list(first.iterdir()) == []
+    assert result.out.split() == [
+        "plain.sock", "True", "full.sock", "True", "up.sock", "True", "proc.sock", "False",
+    ]  # fmt: skip
+    assert len(list(worlds.project.glob("*.sock"))) == 4

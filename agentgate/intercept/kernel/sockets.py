@@ -200,7 +200,7 @@ class Sockets:
         held = _Socket(caller, args[0])
         family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
         if family == socket.AF_UNIX and raw[2:3] not in (b"", b"\0"):
-            return self._bind_file(caller, held, raw[2:].split(b"\0", 1)[0])
+            return self._bind_file(caller, held, raw)
 
         def perform() -> int:
             libc.bind(held.sock.fileno(), raw)
@@ -211,15 +211,25 @@ class Sockets:
         # an inet address is nobody's business until something listens there
         return Effect("bind", perform, keeps=[held])
 
-    def _bind_file(self, caller: Caller, held: _Socket, path: bytes) -> Effect:
+    def _bind_file(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
+        path = raw[2:].split(b"\0", 1)[0]
         place = find(caller, libc.AT_FDCWD, path)
+        relative = path[:1] != b"/"
+        plain = relative or caller.path(libc.AT_FDCWD, path) == path  # the same to the warden
 
         def make() -> None:
-            # bind(2) knows no directory descriptor; standing in the directory is as good. A full path
-            # through /proc/self/fd would be what getsockname(2) tells the caller.
-            os.fchdir(place.fd)
+            # bind(2) knows no directory descriptor, and the address as it is given is what getsockname(2)
+            # tells the caller and its peers. Nobody in the tree can turn a link meanwhile: that would be
+            # held, and the warden is busy here; what was turned before is found by looking once more.
+            again = find(caller, libc.AT_FDCWD, path)
+            same = os.path.samestat(os.fstat(again.fd), os.fstat(place.fd)) and again.name == place.name
+            again.close()
+            if not same:
+                raise fail(errno.EACCES)
+            os.chdir(f"/proc/{caller.tid}/cwd" if plain and relative else f"/proc/self/fd/{place.fd}")
             try:
-                libc.bind(held.sock.fileno(), _FAMILY.pack(socket.AF_UNIX) + place.name + b"\0")
+                address = raw if plain else _FAMILY.pack(socket.AF_UNIX) + place.name + b"\0"
+                libc.bind(held.sock.fileno(), address)
             finally:
                 os.chdir("/")
             self._own.bound(place.fd, place.name)
