@@ -87,16 +87,26 @@ class DetailPanel(Lines):
         other = (self._ask and self._ask.number) != (ask and ask.number)
         self._drawn = drawn
         self._ask, self._rest = ask, (refusal, now, keys, armed)
-        self.changed()
         if other:
+            self.changed()
             self.go_to(0)
+            return
+        before = self._folded
+        self._fold()
+        if len(before) == len(self._folded):
+            self.repaint(index for index, line in enumerate(self._folded) if line != before[index])
+        else:
+            self.changed()
 
-    def changed(self) -> None:
+    def _fold(self) -> None:
         self._folded = []
         if self._ask and self.size.width:
             refusal, now, keys, armed = self._rest
             cells = self.size.width - 1
             self._folded = describe(self._ask, refusal, now, keys, armed, cells)
+
+    def changed(self) -> None:
+        self._fold()
         more = len(self._folded) - self.size.height
         title = f"2 ACTION {self._ask.number}" if self._ask else "2 ACTION"
         self.border_title = f"{title} · +{more} lines" if more > 0 and self.size.height else title

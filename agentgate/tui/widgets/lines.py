@@ -6,7 +6,7 @@ in a small cache and costs the same at a hundred thousand rows as at ten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.segment import Segment
 from rich.style import Style
@@ -111,6 +111,14 @@ class Lines(ScrollView, Inked, can_focus=True):
             else:
                 self.virtual_size = size
         self.refresh()
+
+    def repaint(self, rows: Iterable[int]) -> None:
+        """These rows say something else; there are as many as before. Cheaper than `changed`."""
+        self._strips.clear()
+        first = round(self.scroll_y) // self.row_height
+        for index in rows:
+            if first <= index <= first + self.size.height // self.row_height:
+                self.refresh_lines(index * self.row_height, self.row_height)
 
     def point(self, index: int | None) -> None:
         """Set the cursor and bring it into view."""

@@ -46,16 +46,17 @@ class QueuePanel(Lines):
         self._asks: tuple[Ask, ...] = ()
         self._current: int | None = None
         self._now = 0.0
-        self._drawn: object = None
+        self._ages: tuple[str, ...] = ()
 
     def show(self, asks: tuple[Ask, ...], current: int | None, now: float) -> None:
         """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age."""
         ages = tuple(words.age(now - ask.since) for ask in asks)
-        if (asks, current, ages) == self._drawn:
+        old, self._ages, self._now = self._ages, ages, now
+        if (asks, current) == (self._asks, self._current):
+            self.repaint(index for index, age in enumerate(ages) if age != old[index])
             return
         moved = self._current != current
-        self._drawn = (asks, current, ages)
-        self._asks, self._current, self._now = asks, current, now
+        self._asks, self._current = asks, current
         self.border_title = f"1 QUEUE · {len(asks)} waiting" if asks else "1 QUEUE"
         self.changed()
         place = next((i for i, ask in enumerate(asks) if ask.number == current), None)
