@@ -48,7 +48,7 @@ END
         ln -s deep/f1 src/link; touch -d @5000 src/deep/f2 src/deep/f7; tar cf a.tar --sort=name src
         mkdir out; tar xpf a.tar -C out; diff -r src out/src && echo same; stat -c '%a %Y' out/src/deep/f[27]
         tar czf - src | tar tzf - | wc -l; rm -r src; tar xf a.tar; ls src/deep | wc -l; rm a.tar
-        gzip -k src/deep/f1; gunzip -c src/deep/f1.gz
+        gzip -nk src/deep/f1; gunzip -c src/deep/f1.gz
     """),
     "git": ("git", r"""
         export GIT_AUTHOR_DATE=@1000000000 GIT_COMMITTER_DATE=@1000000000

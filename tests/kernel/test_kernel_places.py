@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -234,6 +235,113 @@ def test_priorities_of_all_are_not_its_to_set(worlds: World) -> None:
             result = attempt.finish()
         assert result.json == ["EPERM"] * 4 + ["ok"] * 2
         assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in others[:2]] == before[:2]
+
+
+SYSV = """\
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+what, number = sys.argv[1], int(sys.argv[2])
+message = ctypes.create_string_buffer(b'\\x01' + bytes(7) + b'hi')
+def attached(how):
+    at = libc.shmat(number, None, how)
+    return None if at == ctypes.c_void_p(-1).value else at
+def write():
+    at = attached(0)
+    if at is None: return -1
+    ctypes.memmove(at, b'CHANGED', 7)
+    return 0
+print({
+    'write': write, 'read': lambda: -1 if attached(0o10000) is None else 0,
+    'remove memory': lambda: libc.shmctl(number, 0, None),
+    'remove queue': lambda: libc.msgctl(number, 0, None),
+    'send': lambda: libc.msgsnd(number, message, 2, 0o4000),
+    'receive': lambda: libc.msgrcv(number, message, 2, 0, 0o4000),
+    'remove semaphores': lambda: libc.semctl(number, 0, 0), 'set': lambda: libc.semctl(number, 0, 16, 5),
+}[what]())
+"""
+OWN_SYSV = """\
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+memory, queue, semaphores = libc.shmget(0, 4096, 0o600), libc.msgget(0, 0o600), libc.semget(0, 2, 0o600)
+again = [libc.shmget(4711, 4096, flags) for flags in (0o1600, 0o600, 0o3600)]
+at = libc.shmat(memory, None, 0)
+if not os.fork():
+    ctypes.memmove(at, b'child', 5)
+    libc.msgsnd(queue, ctypes.create_string_buffer(b'\\x01' + bytes(7) + b'hi'), 2, 0)
+    os._exit(0)
+message = ctypes.create_string_buffer(10)
+print(libc.msgrcv(queue, message, 2, 0, 0), message.raw[8:], ctypes.string_at(at, 5))
+print(again[0] == again[1], again[2], libc.semctl(semaphores, 1, 16, 5), libc.semctl(semaphores, 1, 12))
+operation = ctypes.create_string_buffer(b'\\x01\\0\\xff\\xff\\0\\0')
+print(libc.semop(semaphores, operation, 1), libc.semctl(semaphores, 1, 12))
+print(libc.shmctl(memory, 0, None), libc.msgctl(queue, 0, None), libc.semctl(semaphores, 0, 0),
+      libc.shmctl(again[0], 0, None))
+"""
+THEIR_SYSV = """\
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+memory, queue, sems = libc.shmget(0, 4096, 0o1600), libc.msgget(0, 0o1600), libc.semget(0, 1, 0o1600)
+at = libc.shmat(memory, None, 0)
+ctypes.memmove(at, b'as made', 7)
+libc.msgsnd(queue, ctypes.create_string_buffer(b'\\x01' + bytes(7) + b'ho'), 2, 0)
+print('ready', flush=True)
+print(memory, queue, sems, flush=True)
+sys.stdin.readline()
+message = ctypes.create_string_buffer(10)
+print(ctypes.string_at(at, 7), libc.msgrcv(queue, message, 2, 0, 0o4000), message.raw[8:],
+      libc.semctl(sems, 0, 12), libc.shmctl(memory, 0, None), libc.msgctl(queue, 0, None),
+      libc.semctl(sems, 0, 0), flush=True)
+"""
+
+
+def test_memory_and_queues_without_a_path(worlds: World) -> None:
+    """System V IPC belongs to the user, not to a place: others' is neither written nor removed."""
+    with outsider(worlds, THEIR_SYSV) as process:
+        assert process.stdin and process.stdout
+        memory, queue, semaphores = process.stdout.readline().split()
+        for what, number in (
+            ("write", memory), ("remove memory", memory), ("send", queue), ("receive", queue),
+            ("remove queue", queue), ("set", semaphores), ("remove semaphores", semaphores),
+        ):  # fmt: skip
+            result = worlds.run(sys.executable, "-c", SYSV, what, number.decode(), operator=allow)
+            assert result.out == "-1\n" and "agentgate: denied" in result.err, what
+        result = worlds.run(sys.executable, "-c", SYSV, "read", memory.decode())
+        assert result.out == "0\n"
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"b'as made' 2 b'ho' 0 0 0 0\n"
+    bare = worlds.bare(sys.executable, "-c", OWN_SYSV)
+    assert bare.out == "2 b'hi' b'child'\nTrue -1 0 5\n0 4\n0 0 0 0\n"
+    assert worlds.run(sys.executable, "-c", OWN_SYSV).out == bare.out
+
+
+def test_sticky_directories(world: World) -> None:
+    """Files of others in a directory like /tmp: the same may be done to them as without the gate."""
+    if os.geteuid() != 0:
+        pytest.skip("not here: the right to make files of another user")
+    shared = world.project / "shared"
+    said = []
+    for gated in (False, True):
+        shared.mkdir()
+        shared.chmod(0o1777)
+        for name in ("file", "other"):
+            (shared / name).write_text("x")
+            (shared / name).chmod(0o666)
+        os.symlink(shared / "file", shared / "link")
+        os.symlink(shared / "made", shared / "dangling")
+        for path in (shared, *shared.iterdir()):
+            os.chown(path, 12345, 12345, follow_symlinks=False)
+        script = (
+            "cd shared; echo a > file; echo a >> other; echo a > link; echo a > dangling; rm -f other\n"
+            "mv file x; chmod 600 file; touch -d @5 file; ls; cat x file 2>&1"
+        )
+        result = world.run("sh", "-c", script, operator=allow) if gated else world.bare("sh", "-c", script)
+        said.append((result.out, result.err))
+        shutil.rmtree(shared)
+    assert said[0] == said[1]
 
 
 # -- places that change

@@ -50,7 +50,7 @@ ALLOW: Final = frozenset(
     landlock_create_ruleset landlock_add_rule landlock_restrict_self
     lsm_get_self_attr lsm_set_self_attr lsm_list_modules
     accept accept4 recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt setsockopt
-    semget semop semctl semtimedop shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl
+    shmdt
     """.split()
 )
 
@@ -64,6 +64,7 @@ HOLD: Final = frozenset(
     mknod mknodat truncate chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat
     utime utimes utimensat futimesat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
     connect bind listen execve execveat set_tid_address chdir fchdir umask
+    shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
     """.split()
 )
 

@@ -102,7 +102,7 @@ def _open(caller: Caller, directory: int, address: int, flags: int, mode: int) -
             return _open_new(caller, place, flags, mode)
         if flags & (os.O_CREAT | os.O_EXCL) == os.O_CREAT | os.O_EXCL:
             raise fail(errno.EEXIST)
-        return _open_there(caller, place, status, flags)
+        return _open_there(caller, place, status, flags, mode)
     except BaseException:
         place.close()
         raise
@@ -152,17 +152,19 @@ def _open_new(caller: Caller, place: Place, flags: int, mode: int) -> Effect:
     )  # fmt: skip
 
 
-def _open_there(caller: Caller, place: Place, status: os.stat_result, flags: int) -> Effect:
-    """A file that exists, by its name; a link there is refused by O_NOFOLLOW as the caller wished."""
+def _open_there(caller: Caller, place: Place, status: os.stat_result, flags: int, mode: int) -> Effect:
+    """A file that exists, by its name; a link there is refused by O_NOFOLLOW as the caller wished. O_CREAT
+    stays, because the kernel then looks more closely in sticky directories (fs.protected_regular)."""
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
         fd = os.open(place.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.fd)
         found = Object(fd)
         place.close()
         return _open_object(caller, found, flags)
-    how = (flags & ~(os.O_CREAT | os.O_EXCL)) | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
+    how = flags & ~os.O_EXCL | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
 
     def perform() -> Reply:
-        return _opened(_without_waiting(place.name, how, 0, place.fd), flags)
+        permissions = mode & 0o7777 & ~caller.umask()  # should it be gone by now
+        return _opened(_without_waiting(place.name, how, permissions, place.fd), flags)
 
     def check() -> None:
         if stat.S_ISLNK(status.st_mode):

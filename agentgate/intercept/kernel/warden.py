@@ -30,6 +30,7 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.execs import Execs
 from agentgate.intercept.kernel.files import Handler
+from agentgate.intercept.kernel.ipc import Ipc
 from agentgate.intercept.kernel.journal import Journal, shown
 from agentgate.intercept.kernel.judge import Judge, Rules
 from agentgate.intercept.kernel.link import LinkError, Unpacker
@@ -81,7 +82,7 @@ class Warden:
         sockets = Sockets(proxy_port, self._attribute)
         self._handlers: dict[str, Handler] = {
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
-            **self._execs.handlers,
+            **self._execs.handlers, **Ipc(abi).handlers,
         }  # fmt: skip
 
     # -- the loop
