@@ -176,9 +176,7 @@ def main() -> None:
     policy.parent.mkdir()
     policy.write_text(POLICY)
     try:
-        print(
-            f"{'workload':10} {'bare s':>8} {'gated s':>8} {'ratio':>6} {'held':>7} {'warden CPU s':>13} {'us/call':>8}"
-        )
+        print("workload     bare s  gated s  ratio    held  warden CPU s  us/call")
         for name in args.workloads or WORKLOADS:
             measure(name, WORKLOADS[name], base, env, policy, args.runs)
     finally:
