@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 
@@ -43,8 +43,8 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         """Load the policy. Raises PolicyError (one line with file:line:column) or OSError."""
         self.settings = settings
-        self.id = secrets.token_hex(4)
-        self.mark = secrets.token_hex(2)
+        self.id = os.urandom(4).hex()
+        self.mark = os.urandom(2).hex()
         self.hub = Hub()
         self.policy_file = find_policy(settings.policy, settings.env, str(settings.project))
         self.policy = self.policy_file.load()

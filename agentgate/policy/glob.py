@@ -9,10 +9,10 @@ A glob without ``/`` is a name at any depth. ``/p/*`` does not match ``/p/a/b``:
 stand for everything in it, a policy must not. *Command lines* are one string: ``*`` is anything, newlines
 and slashes too.
 
-pathspec says what a run of characters without stars means (escapes, ``?``, classes). The stars are ours:
-pathspec's regular expressions for them take polynomial time on a hostile name, and its ``.`` and ``$``
-stumble over newlines. Between two stars the leftmost match is always as good as any later one, so each
-star up to its next fixed run becomes an atomic group that is never tried again.
+pathspec says what a character class means. The stars are ours: pathspec's regular expressions for them
+take polynomial time on a hostile name, and its ``.`` and ``$`` stumble over newlines. Between two stars the
+leftmost match is always as good as any later one, so each star up to its next fixed run becomes an atomic
+group that is never tried again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 __all__ = ["GlobError", "Lookup", "command_regex", "escape", "expand", "has_variable", "path_regex"]
 
@@ -103,6 +101,9 @@ def _checked(bracket: str) -> str:
 @lru_cache(maxsize=256)
 def _git(run: str) -> str:
     """The regular expression of a git pattern without stars and slashes."""
+    # Imported here: few globs have a class, and it takes longer than all the rest of the warden.
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
     # A character of our own at the end keeps pathspec from trimming spaces, and shows where its
     # frame for whole patterns begins.
     frame: str | None = GitIgnoreSpecPattern.pattern_to_regex("/" + _FRAME)[0]
@@ -150,13 +151,19 @@ def command_regex(glob: str, lookup: Lookup) -> str:
     return runs[0] if len(runs) == 1 else _starred(runs, ".")
 
 
+def _in_segment(token: str) -> str:
+    if token == "?":
+        return "[^/]"
+    return re.escape(token[1]) if token[0] == "\\" else _git(token)
+
+
 def _segment(tokens: list[str]) -> str:
     """The regular expression of one path segment; what follows it is a slash or the end."""
     if tokens == ["*"]:
         return "[^/]++"
     runs = []
     for run in _split(tokens, "*"):
-        regex = _git("".join(run)) if run else ""
+        regex = "".join(map(_in_segment, run))
         if any(token[0] == "[" for token in run):  # a class must not step over a slash
             regex = f"(?=[^/]{{{len(run)}}}){regex}"
         runs.append(regex)

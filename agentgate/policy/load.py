@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -71,6 +70,13 @@ def _either(words: Iterable[str]) -> str:
     return f"{', '.join(head)} or {last}"
 
 
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The word that was probably meant, or an empty string."""
+    import difflib  # most policies have no mistakes
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), "")
+
+
 class _Reader:
     def __init__(self, label: str) -> None:
         self.label = label
@@ -104,11 +110,11 @@ class _Reader:
         place = _PLACES.get(name, "")
         if place and known in (_TOP, _RULE, _MATCH):
             return f"here (it belongs in {place})"
-        near = difflib.get_close_matches(name.lower(), [*known, *_PLACES], 1)
-        if near and near[0] in known:
-            return f"(did you mean '{near[0]}'?)"
+        near = _nearest(name.lower(), [*known, *_PLACES])
+        if near in known:
+            return f"(did you mean '{near}'?)"
         if near and known in (_TOP, _RULE, _MATCH):
-            return f"(did you mean '{near[0]}', in {_PLACES[near[0]]}?)"
+            return f"(did you mean '{near}', in {_PLACES[near]}?)"
         return f"({_either(known)})"
 
     @staticmethod
@@ -147,9 +153,9 @@ class _Reader:
     def guard(self, node: yaml.Node) -> GuardName:
         """A guard by its name. One that does not exist would leave its author believing it lifted."""
         name = self.text(node, "a guard's name")
-        near = difflib.get_close_matches(name.lower().replace("_", "-"), list(GuardName), 1)
+        near = _nearest(name.lower().replace("_", "-"), list(GuardName))
         if name not in list(GuardName) and near:
-            self.fail(node, f"unknown guard '{name}' (did you mean '{near[0]}'?)")
+            self.fail(node, f"unknown guard '{name}' (did you mean '{near}'?)")
         return self.word(node, GuardName, "guard")
 
     def policy(self, root: yaml.Node) -> Policy:

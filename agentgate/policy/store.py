@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 
 from agentgate.policy.edit import insert_rule
@@ -23,7 +21,7 @@ BUILT_IN = "built-in default"
 
 def default_text() -> str:
     """The text of the policy that holds where there is no file."""
-    return resources.files("agentgate.policy").joinpath("default.yaml").read_text(encoding="utf-8")
+    return Path(__file__).with_name("default.yaml").read_text(encoding="utf-8")
 
 
 Check = Callable[[Policy], object]
@@ -119,6 +117,8 @@ class PolicyFile:
 def _write(path: Path, data: bytes, *, exclusive: bool) -> None:
     """Replace the file in one step, so that a reader sees the old or the new text and nothing between;
     its mode and owner stay, or it is not replaced. A link is followed: the file it points to is replaced."""
+    import tempfile  # few sessions write a rule, and it is slow to import
+
     path = path.resolve()
     if exclusive:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))

@@ -10,7 +10,7 @@ their arguments.
 from __future__ import annotations
 
 import errno
-import platform
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,4 +105,4 @@ ABIS: Final = {
 
 def native() -> Abi | None:
     """This machine's ABI, None when the gate has no table for it."""
-    return ABIS.get(platform.machine())
+    return ABIS.get(os.uname().machine)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 from typing import Any, Final
 
 __all__ = [
@@ -35,7 +34,7 @@ AT_SYMLINK_NOFOLLOW: Final = 0x100
 AT_SYMLINK_FOLLOW: Final = 0x400
 AT_EMPTY_PATH: Final = 0x1000
 
-_X86 = platform.machine() == "x86_64"
+_X86 = os.uname().machine == "x86_64"
 _RENAMEAT2: Final = 316 if _X86 else 276
 _CAPSET: Final = 126 if _X86 else 91
 _PIDFD_OPEN, _PIDFD_GETFD = 434, 438

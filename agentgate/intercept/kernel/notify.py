@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import platform
+import os
 import struct
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from agentgate.intercept.kernel import libc
 
 __all__ = ["Call", "Listener", "install"]
 
-_SECCOMP = 317 if platform.machine() == "x86_64" else 277
+_SECCOMP = 317 if os.uname().machine == "x86_64" else 277
 _SET_MODE_FILTER = 1
 _NEW_LISTENER, _WAIT_KILLABLE = 1 << 3, 1 << 5
 
