@@ -344,6 +344,58 @@ def test_sticky_directories(world: World) -> None:
     assert said[0] == said[1]
 
 
+ELSEWHERE = """\
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+user, group, place = os.getuid(), os.getgid(), sys.argv[1]
+made = libc.unshare(0x10020000) == 0  # a user and a mount namespace
+if made:
+    for name, line in (('setgroups', 'deny'), ('uid_map', f'0 {user} 1'), ('gid_map', f'0 {group} 1')):
+        with open(f'/proc/self/{name}', 'w') as file: file.write(line)
+    made = libc.mount(b'none', b'/', None, 0x44000, None) == 0
+    made = made and libc.mount(b'tmpfs', place.encode(), b'tmpfs', 0, None) == 0
+print('ready' if made else 'no namespaces', flush=True)
+os.mkdir(f'{place}/directory')
+for name in ('target', 'directory/target'):
+    with open(f'{place}/{name}', 'w') as file: file.write('theirs')
+opened = os.open(place, os.O_RDONLY)
+print(opened, flush=True)
+sys.stdin.readline()
+print(*[f'{name} {open(os.path.join(place, name)).read()}' for name in sorted(os.listdir(place)) if name != 'directory'],
+      open(f'{place}/directory/target').read(), flush=True)
+"""
+
+
+def test_other_mount_namespaces(worlds: World) -> None:
+    """In a container the project's path may be something else. /proc/PID/root leads there."""
+    process = worlds.worker.spawn(
+        [sys.executable, "-c", ELSEWHERE, str(worlds.project)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env=worlds.environment(), cwd="/",
+    )  # fmt: skip
+    try:
+        assert process.stdin and process.stdout
+        if process.stdout.readline() != b"ready\n":
+            pytest.skip("not here: user and mount namespaces")
+        opened = int(process.stdout.readline())
+        base = f"/proc/{process.pid}/root{worlds.project}"
+        os.symlink(base, worlds.project / "away")
+        script = (
+            f"for base in {base} away /proc/{process.pid}/fd/{opened}; do\n"
+            "for what in 'echo CHANGED > $base/target' 'echo CHANGED > $base/directory/target' 'rm $base/target'\\\n"
+            " 'mv $base/target $base/moved' 'chmod 600 $base/target' 'truncate -s 1 $base/target' \\\n"
+            " 'echo > $base/new' 'mkdir $base/made' 'ln -s x $base/link' 'touch -d @5 $base/directory'; do\n"
+            'eval "$what" 2>/dev/null && echo "done: $what"; done; done; true'
+        )
+        result = worlds.run("sh", "-c", script, operator=allow)
+        assert (result.out, result.targets) == ("", [])
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"target theirs theirs\n"
+    finally:
+        process.kill()
+        process.communicate()
+
+
 # -- places that change
 
 

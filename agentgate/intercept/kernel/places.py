@@ -58,6 +58,11 @@ class Place:
         except FileNotFoundError:
             return None
 
+    @property
+    def directory(self) -> bytes:
+        """The real path of the directory."""
+        return self._directory
+
     def moved(self) -> bool:
         """Whether the directory is no longer where it was when the path was resolved."""
         return link_of(self.fd) != self._directory
@@ -112,7 +117,10 @@ def find(caller: Caller, directory: int, path: bytes) -> Place:
     head, _, name = trail.rpartition(b"/")
     if name in (b".", b".."):
         head, name = trail, b"."
-    return _place(caller, _enter(head or b"/", _DIRECTORY), name, slashes=full[-1:] == b"/" and len(full) > 1)
+    slashes = full[-1:] == b"/" and len(full) > 1
+    return _place(
+        caller, _enter(head or b"/", _DIRECTORY), name, _plain(caller, head or b"/"), slashes=slashes
+    )
 
 
 def _enter(path: bytes, flags: int) -> int:
@@ -127,8 +135,49 @@ def _enter(path: bytes, flags: int) -> int:
         os.close(base)
 
 
-def _place(caller: Caller, fd: int, name: bytes, *, slashes: bool) -> Place:
-    """``name`` in the directory open as ``fd``, which is the place's from now on."""
+def _plain(caller: Caller, path: bytes) -> bytes:
+    """The real path of what ``path`` (as ``Caller.path`` made it) leads to when there is no link in it.
+    Empty for the caller's own working directory and descriptors: it has been there itself."""
+    own = b"/proc/%d/" % caller.tid
+    if not path.startswith(own):
+        return path
+    kind, _, rest = path[len(own) :].partition(b"/")
+    if kind == b"cwd":
+        return b"%s/%s" % (os.fsencode(caller.cwd()).rstrip(b"/"), rest) if rest else b""
+    if kind == b"fd" and b"/" not in rest:
+        return b""
+    return path
+
+
+def _verify(fd: int, real: bytes, plain: bytes) -> None:
+    """Links in /proc also lead into other mount namespaces, such as containers, where a path that is the
+    project's here is another thing. The name that is decided must lead to what is open. Raises OSError."""
+    if plain in (b"", real):
+        return
+    try:
+        same = os.path.samestat(os.fstat(fd), os.stat(real, follow_symlinks=False))
+    except PermissionError:  # behind a directory that may not be entered
+        same = _mount(fd) in _mounts()
+    except OSError:
+        same = False
+    if not same:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _mount(fd: int) -> bytes:
+    """The number of the mount that ``fd`` lies on (proc_pid_fdinfo(5))."""
+    with open(f"/proc/self/fdinfo/{fd}", "rb") as lines:
+        return next((line.split()[1] for line in lines if line.startswith(b"mnt_id:")), b"")
+
+
+def _mounts() -> set[bytes]:
+    """The numbers of the mounts of this namespace."""
+    with open("/proc/self/mountinfo", "rb") as lines:
+        return {line.split(None, 1)[0] for line in lines}
+
+
+def _place(caller: Caller, fd: int, name: bytes, plain: bytes, *, slashes: bool) -> Place:
+    """``name`` in the directory open as ``fd``, which is the place's from now on. ``plain``: see _verify."""
     try:
         real = link_of(fd)
         if real.startswith(_ME) and real[len(_ME) : len(_ME) + 1] in (b"", b"/"):
@@ -137,9 +186,10 @@ def _place(caller: Caller, fd: int, name: bytes, *, slashes: bool) -> Place:
             theirs = os.open(own, _DIRECTORY)
             os.close(fd)
             fd = theirs
-            real = link_of(fd)
+            real = plain = link_of(fd)
         if real.endswith(_DELETED) and os.fstat(fd).st_nlink == 0:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        _verify(fd, real, plain)
         return Place(fd, real, name, slashes=slashes)
     except OSError:
         os.close(fd)
@@ -176,7 +226,7 @@ def _beside(caller: Caller, place: Place, target: bytes) -> Place:
     if name in (b"", b".", b".."):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     fd = os.open(head or b".", _DIRECTORY, dir_fd=place.fd)
-    return _place(caller, fd, name, slashes=target[-1:] == b"/")
+    return _place(caller, fd, name, place.directory if not head else target, slashes=target[-1:] == b"/")
 
 
 def reach(
@@ -185,19 +235,23 @@ def reach(
     """The existing object that ``path`` names. Raises OSError as the kernel would; and EACCES for what has
     no name and is not the caller's, unless ``unheld``."""
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    found = Object(_enter(caller.path(directory, path), flags))
-    return found if unheld else _own(caller, found)
+    full = caller.path(directory, path)
+    found = Object(_enter(full, flags))
+    return found if unheld and not found.path else _own(caller, found, _plain(caller, full))
 
 
 def reach_at(caller: Caller, place: Place) -> Object:
     """The existing object at ``place``. Raises OSError as the kernel would."""
-    return _own(caller, Object(os.open(place.name, os.O_PATH | os.O_CLOEXEC, dir_fd=place.fd)))
+    found = Object(os.open(place.name, os.O_PATH | os.O_CLOEXEC, dir_fd=place.fd))
+    return _own(caller, found, _plain(caller, place.path))
 
 
-def _own(caller: Caller, found: Object) -> Object:
+def _own(caller: Caller, found: Object, plain: bytes) -> Object:
     """/proc/PID/fd leads to pipes and files without a name, also to those of others. There is nothing to
-    decide by then, so only who holds such a thing already may reach it."""
-    if not found.path and not caller.holds(found.status):
+    decide by then, so only who holds such a thing already may reach it. ``plain``: see _verify."""
+    if found.path:
+        _verify(found.fd, found.path, plain)
+    elif not caller.holds(found.status):
         found.close()
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     return found
