@@ -361,8 +361,8 @@ for name in ('target', 'directory/target'):
 opened = os.open(place, os.O_RDONLY)
 print(opened, flush=True)
 sys.stdin.readline()
-print(*[f'{name} {open(os.path.join(place, name)).read()}' for name in sorted(os.listdir(place)) if name != 'directory'],
-      open(f'{place}/directory/target').read(), flush=True)
+print(*sorted(os.listdir(place)), os.listdir(f'{place}/directory'),
+      *[open(f'{place}/{name}').read() for name in ('target', 'directory/target')], flush=True)
 """
 
 
@@ -381,8 +381,8 @@ def test_other_mount_namespaces(worlds: World) -> None:
         os.symlink(base, worlds.project / "away")
         script = (
             f"for base in {base} away /proc/{process.pid}/fd/{opened}; do\n"
-            "for what in 'echo CHANGED > $base/target' 'echo CHANGED > $base/directory/target' 'rm $base/target'\\\n"
-            " 'mv $base/target $base/moved' 'chmod 600 $base/target' 'truncate -s 1 $base/target' \\\n"
+            "for what in 'echo CHANGED > $base/target' 'echo CHANGED > $base/directory/target' \\\n"
+            " 'rm $base/target' 'mv $base/target $base/moved' 'chmod 600 $base/target' 'truncate -s 1 $base/target' \\\n"
             " 'echo > $base/new' 'mkdir $base/made' 'ln -s x $base/link' 'touch -d @5 $base/directory'; do\n"
             'eval "$what" 2>/dev/null && echo "done: $what"; done; done; true'
         )
@@ -390,7 +390,7 @@ def test_other_mount_namespaces(worlds: World) -> None:
         assert (result.out, result.targets) == ("", [])
         process.stdin.write(b"\n")
         process.stdin.flush()
-        assert process.stdout.readline() == b"target theirs theirs\n"
+        assert process.stdout.readline() == b"directory target ['target'] theirs theirs\n"
     finally:
         process.kill()
         process.communicate()
