@@ -198,6 +198,23 @@ def test_arguments_swapped_by_a_thread(worlds: World, gcc: str, what: str, kind:
     assert (worlds.project / "good").exists()
 
 
+def test_a_swap_for_a_file_that_is_no_program(worlds: World, gcc: str) -> None:
+    """Of a file that the kernel cannot run nothing is known; that must not mean that anything may run."""
+    swap, touch = worlds.compiled("swap"), worlds.compiled("touch")
+    junk = worlds.file(worlds.project / "junk", "no program\n", 0o755)
+    (worlds.project / "go").unlink(missing_ok=True)
+    with worlds.start("sh", "-c", f"{swap} path {junk} made {touch}; echo status $?", operator=wait,
+                      policy=POLICY) as run:  # fmt: skip
+        run.answer(run.asked("exec *swap*"), "allow")
+        ask = run.asked(f"exec {junk} made")
+        worlds.file(worlds.project / "go")
+        run.serve(0.2)
+        run.answer(ask, "allow")
+        result = run.finish()
+    assert not (worlds.project / "made").exists()
+    assert "status 137" in result.out
+
+
 @pytest.mark.parametrize("who", ["thread", "leader"])
 def test_a_program_that_runs_itself_cannot_hide_a_swap(worlds: World, gcc: str, who: str) -> None:
     program, touch = worlds.compiled("selfswap"), worlds.compiled("touch")

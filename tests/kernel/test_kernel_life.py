@@ -197,6 +197,24 @@ def test_a_command_that_is_not_there(world: World) -> None:
         assert run.failed.startswith("FileNotFoundError")
 
 
+def test_the_agent_inherits_nothing(worlds: World) -> None:
+    """Its three descriptors, default signals, no mask: nothing of the gate's."""
+    script = (
+        "import os, resource, signal\n"
+        "print(sorted(int(n) for n in os.listdir('/proc/self/fd') if n != str(os.dup(0))))\n"
+        "lines = open('/proc/self/status').read().split('\\n')\n"
+        "print([l.split()[1] for l in lines if l.startswith(('SigBlk', 'SigIgn', 'CapInh', 'CapAmb'))])\n"
+        "print([k for k in os.environ if k.startswith('AGENTGATE')], os.getcwd())\n"
+    )
+    result = worlds.run("sh", "-c", "ls /proc/self/fd | wc -l; grep -c . /dev/null; exec \"$@\"", "sh",
+                        sys.executable, "-c", script)  # fmt: skip
+    lines = result.out.split("\n")
+    assert lines[0] == "4"  # and the one that ls reads
+    ignored = "0000000001001000"  # Python itself ignores SIGPIPE and SIGXFSZ
+    assert lines[3] == str(["0" * 16, ignored, "0" * 16, "0" * 16])
+    assert lines[4] == f"['AGENTGATE'] {worlds.project}"
+
+
 def test_a_policy_put_in_force(world: World) -> None:
     """A new policy answers what waits, and decides what comes."""
     script = "echo x > ../outside/one; echo x > ../outside/two; echo x > ../outside/three; true"

@@ -382,7 +382,8 @@ def test_other_mount_namespaces(worlds: World) -> None:
         script = (
             f"for base in {base} away /proc/{process.pid}/fd/{opened}; do\n"
             "for what in 'echo CHANGED > $base/target' 'echo CHANGED > $base/directory/target' \\\n"
-            " 'rm $base/target' 'mv $base/target $base/moved' 'chmod 600 $base/target' 'truncate -s 1 $base/target' \\\n"
+            " 'rm $base/target' 'mv $base/target $base/moved' 'chmod 600 $base/target' \\\n"
+            " 'truncate -s 1 $base/target' \\\n"
             " 'echo > $base/new' 'mkdir $base/made' 'ln -s x $base/link' 'touch -d @5 $base/directory'; do\n"
             'eval "$what" 2>/dev/null && echo "done: $what"; done; done; true'
         )

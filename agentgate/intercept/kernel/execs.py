@@ -140,7 +140,11 @@ class Execs:
         current, line, spelled = found, list(argv), path
         try:
             for _ in range(_SCRIPT_DEPTH):
-                head = _head(current)
+                try:
+                    head = _head(current)
+                except PermissionError:  # may be run, not read: no script then
+                    images = (_image(current, line),)
+                    break
                 if head[:2] != b"#!":
                     if head[:4] == b"\x7fELF":
                         images = (_image(current, line),)
@@ -181,9 +185,7 @@ class Execs:
             proc.pending = under_way
             return ""
         for approved in proc.pending:
-            if now in approved.images or (
-                not approved.images and now.argv[-len(approved.argv) + 1 :] == approved.argv[1:]
-            ):
+            if now in approved.images or (not approved.images and _foreign(proc.pid, now, approved)):
                 proc.running, proc.pending, proc.denied = approved, (), None
                 proc.owner.ran(proc, approved.words)
                 return ""
@@ -191,6 +193,28 @@ class Execs:
             proc.pending = ()  # the execve failed, and its caller went on
             return ""
         return " ".join(now.argv) or "an unknown program"
+
+
+def _foreign(pid: int, now: Image, approved: Approved) -> bool:
+    """Whether ``now`` is what the kernel runs for a file of a format that somebody registered (binfmt_misc):
+    an interpreter with the file and its arguments behind it."""
+    kept = len(approved.argv) - 1
+    if now.argv[len(now.argv) - kept :] != approved.argv[1:]:
+        return False
+    try:
+        running = os.stat(f"/proc/{pid}/exe")
+        return any(os.path.samestat(running, os.stat(path)) for path in _interpreters())
+    except OSError:
+        return False
+
+
+def _interpreters() -> list[bytes]:
+    found = []
+    for entry in os.scandir("/proc/sys/fs/binfmt_misc"):
+        if entry.name not in ("register", "status"):
+            with open(entry.path, "rb") as lines:
+                found += [line[12:].strip() for line in lines if line.startswith(b"interpreter ")]
+    return found
 
 
 def _over(caller: Caller, approved: Approved) -> bool:
