@@ -21,6 +21,8 @@ from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, Po
 from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import Backend, GateUnavailable, Launch
+from agentgate.intercept.dns.service import Names
+from agentgate.intercept.proxy.dial import Resolve, lookup
 from agentgate.intercept.proxy.server import Proxy
 from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
 from agentgate.limits import inherited, raise_open_files
@@ -40,9 +42,12 @@ class Session:
     """``hub`` tells what happens; ``gate`` holds the questions; ``mark`` is a word that only the
     operator's screen knows, so that the agent's terminal cannot paint a believable question."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Load the policy. Raises PolicyError (one line with file:line:column) or OSError."""
+    def __init__(self, settings: Settings, *, resolve: Resolve = lookup) -> None:
+        """Load the policy. ``resolve`` looks names up for what was allowed.
+
+        Raises PolicyError (one line with file:line:column) or OSError."""
         self.settings = settings
+        self._resolve = resolve
         self.id = os.urandom(4).hex()
         self.mark = os.urandom(2).hex()
         self.hub = Hub()
@@ -56,6 +61,7 @@ class Session:
             complain=lambda text: self.hub.post(Notice(text, urgent=True)),
         )
         self.proxy: Proxy | None = None
+        self.names: Names | None = None
         self.backend: Backend | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,6 +112,7 @@ class Session:
             self.backend.attribute,
             agent=self.settings.agent,
             upstream=upstream,
+            resolve=self._resolve,
         )
         port = await self.proxy.start()
         env = dict(self.settings.env)
@@ -114,7 +121,11 @@ class Session:
         for name in ("TMUX", "TMUX_PANE"):  # the pane is not the operator's multiplexer
             env.pop(name, None)
         project = str(self.settings.project)
-        launch = Launch(self.settings.command, project, env, stdio, controlling, proxy_port=port)
+        if self.backend.kind == "kernel":
+            self.names = await self._name_service(self.proxy)
+        launch = Launch(
+            self.settings.command, project, env, stdio, controlling, proxy_port=port, names=self.names
+        )  # fmt: skip
         with inherited():
             return await self.backend.start(launch)
 
@@ -136,10 +147,21 @@ class Session:
             enforce=self.settings.enforce, network=self.settings.network,
         )  # fmt: skip
 
-    async def _decide_connection(self, action: Action) -> Answer:
+    async def _name_service(self, proxy: Proxy) -> Names:
+        names = Names(
+            proxy,
+            lambda action: self._decide_connection(action, "dns"),
+            lambda action, why: self.gate.refuse(action, "relay", why),
+            lambda text: self.hub.post(Notice(text)),
+        )
+        await names.start()
+        proxy.translate(names.translate)
+        return names
+
+    async def _decide_connection(self, action: Action, gate: str = "proxy") -> Answer:
         if not self.settings.network:
-            return self.gate.refuse(action, "proxy", "--no-net: no connections in this session")
-        return await self.gate.decide(replace(action, intent=for_action(action)), "proxy")
+            return self.gate.refuse(action, gate, "--no-net: no connections in this session")
+        return await self.gate.decide(replace(action, intent=for_action(action)), gate)
 
     async def wait(self) -> int:
         """The agent's exit status, once it ended."""
@@ -157,6 +179,8 @@ class Session:
             last.push_async_callback(self._end_tasks)
             if self.proxy:
                 last.push_async_callback(self.proxy.close)
+            if self.names:
+                last.push_async_callback(self.names.close)
             if self.backend:
                 last.push_async_callback(self.backend.stop)
 

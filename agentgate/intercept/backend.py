@@ -6,6 +6,7 @@ where the kernel gate cannot be). The session does not care which it has.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +14,16 @@ from typing import Protocol
 from agentgate.actions import Process
 from agentgate.policy.model import Policy
 
-__all__ = ["Attribute", "Backend", "GateUnavailable", "Launch"]
+__all__ = [
+    "Announce",
+    "Attribute",
+    "Backend",
+    "Destination",
+    "Directions",
+    "GateUnavailable",
+    "Launch",
+    "NameService",
+]
 
 # (ip, port) of a client of the proxy -> its process chain; None: not a process of this session
 Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
@@ -21,6 +31,36 @@ Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
 
 class GateUnavailable(RuntimeError):
     """This gate cannot run here; the message says what is missing and what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A connection that was led to the relay: whose it is, and where it was decided to go."""
+
+    chain: tuple[Process, ...]
+    name: str
+    port: int
+
+
+# (ip, port) of a client of the relay -> where it goes; None: nothing that was decided
+Directions = Callable[[tuple[str, int]], Awaitable[Destination | None]]
+# Say (address, name, forgotten address or nothing) and return once the gate will act on it
+Announce = Callable[[str, str, str], Awaitable[None]]
+
+
+class NameService(Protocol):
+    """What makes names work for programs that know no proxy. ``relay_port`` and ``dns_port`` are TCP ports
+    on 127.0.0.1, ``pool`` the network of addresses that stand for names."""
+
+    relay_port: int
+    dns_port: int
+    pool: str
+
+    def serve(self, sockets: list[socket.socket], announce: Announce, directions: Directions) -> None:
+        """Answer DNS on these UDP sockets, which are the service's from here on."""
+
+    def unavailable(self, why: str) -> None:
+        """There will be none in this session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +74,7 @@ class Launch:
     stdio: tuple[int, int, int]
     controlling: bool
     proxy_port: int = 0  # the session's own proxy on loopback, which needs no decision to be reached
+    names: NameService | None = None
 
 
 class Backend(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import ipaddress
 import os
 import resource
 import signal
@@ -22,6 +23,8 @@ from agentgate.intercept.kernel.ending import end_tree
 from agentgate.intercept.kernel.judge import Rules
 from agentgate.intercept.kernel.launch import Plan, Started, launch
 from agentgate.intercept.kernel.link import Unpacker, pack
+from agentgate.intercept.kernel.names import Names
+from agentgate.intercept.kernel.netns import Netns, NoNamespace
 from agentgate.intercept.kernel.notify import Listener
 from agentgate.intercept.kernel.probe import wait_killable
 from agentgate.intercept.kernel.warden import Warden
@@ -56,6 +59,20 @@ def _launch(order: dict[str, Any], abi: Abi) -> Started:
     )
 
 
+def _names(order: dict[str, Any]) -> Names:
+    """The network for UDP, and what the app has for names; without the first the second is of no use."""
+    wanted = order["names"]
+    if wanted is None:
+        return Names()
+    with socket.socket(fileno=wanted["app"]) as app:
+        try:
+            network = Netns(app)
+            network.ready()
+        except (OSError, NoNamespace) as error:
+            return Names(why=str(error))
+    return Names(network, wanted["relay"], wanted["dns"], ipaddress.IPv4Network(wanted["pool"]))
+
+
 def _status(pid: int) -> int:
     _, raw = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(raw)
@@ -74,6 +91,7 @@ def main(link: socket.socket) -> int:
         return 1
     abi = native()
     assert abi is not None
+    names = _names(order)  # before the agent, so that it inherits nothing of it
     try:
         started = _launch(order, abi)
     except OSError as error:
@@ -87,7 +105,7 @@ def main(link: socket.socket) -> int:
     warden = Warden(
         abi, Listener(started.listener, sync_wake_up=True), link, rules,
         Policy.from_wire(order["policy"]),
-        root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]),
+        root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]), names=names,
     )  # fmt: skip
     for descriptor in set(order["stdio"]):
         if descriptor > 2:

@@ -23,6 +23,7 @@ from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import GateUnavailable, Launch
 from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.arrivals import Arrivals, Naming
 from agentgate.intercept.kernel.link import LinkError, Unpacker, pack
 from agentgate.intercept.kernel.probe import missing
 from agentgate.intercept.kernel.procs import descendants
@@ -39,8 +40,6 @@ _BOOT = (
     "sys.exit(main(socket.socket(fileno=int(sys.argv[1]))))"
 )
 _PR_SET_CHILD_SUBREAPER = 36
-_LATE = 2.0  # seconds that the proxy waits for the warden's word on whose connection it has
-_STALE = 5.0  # seconds after which such a word is no longer about this connection: ports are used again
 
 
 class KernelBackend:
@@ -74,7 +73,8 @@ class KernelBackend:
         self._starting: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._questions: dict[int, asyncio.Task[None]] = {}
-        self._ports: dict[int, asyncio.Future[tuple[Process, ...]]] = {}
+        self._arrivals = Arrivals()
+        self._naming: Naming | None = None
         self._started: asyncio.Future[int] | None = None
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
@@ -99,16 +99,23 @@ class KernelBackend:
         path = [entry for entry in sys.path if os.path.isabs(entry)]
         # the warden's own 0, 1 and 2 are others, so the agent's must have other numbers on the way
         stdio = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in launch.stdio]
+        if launch.names:
+            self._naming = Naming(launch.names, self._arrivals, self._send)
+            self._naming.begin()
+        helper = (self._naming.theirs,) if self._naming else ()
+        order = self._naming.order() if self._naming else None
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), json.dumps(path),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(), *stdio), start_new_session=launch.controlling, cwd="/",
+                pass_fds=(theirs.fileno(), *stdio, *helper), start_new_session=launch.controlling, cwd="/",
                 env={"LANG": "C.UTF-8"},
             )  # fmt: skip
         finally:
             theirs.close()
+            if self._naming:
+                self._naming.passed()
             for descriptor in stdio:
                 os.close(descriptor)
         ours.setblocking(False)
@@ -121,7 +128,7 @@ class KernelBackend:
                 "project": self._context.project, "home": self._context.home, "own": self._own,
                 "tools": sorted(self._places.tools), "writable": self._places.writable,
                 "enforce": self._enforce, "network": self._network, "proxy_port": launch.proxy_port,
-                "policy": self._policy.to_wire(),
+                "policy": self._policy.to_wire(), "names": order,
             }
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(reader))
@@ -150,6 +157,8 @@ class KernelBackend:
             self._reading.cancel()
         if self._writer:
             self._writer.close()
+        if self._naming:
+            self._naming.close()
 
     def use(self, policy: Policy) -> None:
         self._policy = policy
@@ -157,24 +166,7 @@ class KernelBackend:
 
     async def attribute(self, client: tuple[str, int]) -> tuple[Process, ...] | None:
         """The process chain behind a connection to the proxy; None when it is nobody's of this session."""
-        future = self._port(client[1])
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), _LATE)
-        except TimeoutError:
-            return None
-        finally:
-            self._ports.pop(client[1], None)
-
-    def _port(self, port: int) -> asyncio.Future[tuple[Process, ...]]:
-        if port not in self._ports:
-            while len(self._ports) > 4096:
-                self._ports.pop(next(iter(self._ports)))
-            self._ports[port] = asyncio.get_running_loop().create_future()
-        return self._ports[port]
-
-    def _forget(self, port: int, future: asyncio.Future[tuple[Process, ...]]) -> None:
-        if self._ports.get(port) is future:
-            del self._ports[port]
+        return await self._arrivals.attribute(client)
 
     # -- messages
 
@@ -228,12 +220,10 @@ class KernelBackend:
                 if task:
                     task.cancel()
             case "connection":
-                future = self._port(message["port"])
-                if future.done():
-                    self._ports.pop(message["port"])
-                    future = self._port(message["port"])
-                future.set_result(tuple(map(Process.from_wire, message["chain"])))
-                asyncio.get_running_loop().call_later(_STALE, self._forget, message["port"], future)
+                self._arrivals.told(message)
+            case "named":
+                assert self._naming
+                self._naming.heard(message)
             case "started":
                 self._root = message["pid"]
                 self._started.set_result(self._root)

@@ -11,7 +11,7 @@ from typing import Final
 
 from agentgate.intercept.kernel import libc
 
-__all__ = ["KEPT", "drop"]
+__all__ = ["KEPT", "drop", "none"]
 
 _CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE, _SETPCAP = 0, 1, 3, 4, 5, 10, 8
 KEPT: Final = frozenset({_CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE})
@@ -30,3 +30,9 @@ def drop() -> None:
     libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL)
     mask = sum(1 << capability for capability in KEPT)
     libc.capset(mask, mask)
+
+
+def none() -> None:
+    """Keep none, for a helper that has made what it needed them for."""
+    libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL)
+    libc.capset(0, 0)

@@ -22,6 +22,7 @@ __all__ = [
     "prctl",
     "read_memory",
     "renameat2",
+    "unshare",
     "utimensat",
 ]
 
@@ -133,6 +134,11 @@ def connect(descriptor: int, address: bytes) -> None:
 def bind(descriptor: int, address: bytes) -> None:
     """bind(2) with a raw struct sockaddr."""
     _check(_libc.bind(ctypes.c_int(descriptor), address, ctypes.c_uint(len(address))))
+
+
+def unshare(flags: int) -> None:
+    """unshare(2). With CLONE_NEWUSER only from a process with one thread."""
+    _check(_libc.unshare(ctypes.c_int(flags)))
 
 
 def capset(effective: int, permitted: int) -> None:

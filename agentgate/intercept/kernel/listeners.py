@@ -8,14 +8,14 @@ accept the connection (sock_diag(7)), and the answer is compared with the socket
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import socket
 import struct
 
-__all__ = ["Address", "Listeners"]
+from agentgate.intercept.kernel.addresses import Address
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+__all__ = ["Listeners"]
+
 
 _SO_COOKIE, _SO_NETNS_COOKIE = 57, 71  # asm-generic/socket.h; numbers that are never used again
 _SOCK_DIAG, _BY_FAMILY, _REQUEST, _LISTEN = 4, 20, 1, 1 << 10

@@ -151,6 +151,7 @@ class Procs:
 
     def __init__(self, root: int = 0) -> None:
         self.root = root  # the agent's first process; chains end there
+        self.outside: set[int] = set()  # children of the warden that are not of the agent's tree
         self.ptys = Ptys()
         self._by_thread: dict[int, Proc] = {}
         self._by_pid: dict[int, Proc] = {}
@@ -217,7 +218,7 @@ class Procs:
         seen = 0
         try:
             pid = self._group(pid)
-            while pid > 1 and seen < 4096:
+            while pid > 1 and seen < 4096 and pid not in self.outside:
                 if pid in (self.root, os.getpid()):
                     return pid == self.root or seen > 0
                 data = _read(f"/proc/{pid}/stat", 1024)

@@ -1,7 +1,8 @@
-"""connect, bind, listen and the sockets that are never made, on the caller's own socket.
+"""connect, bind, listen on the caller's own socket; UDP sockets; and the sockets that are never made.
 
 ``pidfd_getfd`` gives the warden a duplicate of the caller's socket; the address that was decided is the
-one that is used, read once from the caller's memory.
+one that is used, read once from the caller's memory. UDP sockets are made in a network that leads nowhere
+(``netns.py``): where their datagrams go needs no decision.
 """
 
 from __future__ import annotations
@@ -10,61 +11,30 @@ import errno
 import ipaddress
 import os
 import socket
-import struct
 from collections.abc import Callable
 
 from agentgate.actions import Kind
 from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.addresses import (
+    FAMILY,
+    Address,
+    host_port,
+    inet,
+    is_loopback,
+    on_loopback,
+    spelled_out,
+)
 from agentgate.intercept.kernel.caller import Caller
-from agentgate.intercept.kernel.effect import Effect
+from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
-from agentgate.intercept.kernel.listeners import Address, Listeners
+from agentgate.intercept.kernel.listeners import Listeners
+from agentgate.intercept.kernel.names import Names
 from agentgate.intercept.kernel.places import find, reach
 
-__all__ = ["Sockets", "host_port"]
+__all__ = ["Sockets"]
 
-_FAMILY = struct.Struct("=H")
 _ADDRESS_MAX = 128
 _TYPES = {1: "stream", 2: "datagram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"}
-
-
-def host_port(address: Address, port: int) -> str:
-    """``1.2.3.4:80`` or ``[::1]:80``; a v4-mapped address is the v4 address that it reaches."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return f"{address.ipv4_mapped}:{port}"
-        return f"[{address.compressed}]:{port}"
-    return f"{address}:{port}"
-
-
-def _inet(raw: bytes) -> tuple[Address, int] | None:
-    """Address and port of a sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); None for another family."""
-    family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
-    if family == socket.AF_INET and len(raw) >= 8:
-        return ipaddress.IPv4Address(raw[4:8]), int.from_bytes(raw[2:4], "big")
-    if family == socket.AF_INET6 and len(raw) >= 24:
-        return ipaddress.IPv6Address(raw[8:24]), int.from_bytes(raw[2:4], "big")
-    return None
-
-
-def _is_loopback(address: Address) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
-
-
-def _spelled_out(raw: bytes) -> bytes:
-    """The unspecified address means this machine to connect(2): decided and used as what it means."""
-    found = _inet(raw)
-    if found is None:
-        return raw
-    address = found[0]
-    if address == ipaddress.IPv4Address(0):
-        return raw[:4] + ipaddress.IPv4Address("127.0.0.1").packed + raw[8:]
-    if address == ipaddress.IPv6Address(0):
-        return raw[:8] + ipaddress.IPv6Address(1).packed + raw[24:]
-    if getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0):
-        return raw[:8] + ipaddress.IPv6Address("::ffff:127.0.0.1").packed + raw[24:]
-    return raw
 
 
 class _Socket:
@@ -85,13 +55,24 @@ class _Socket:
         self.sock.close()
 
 
-class Sockets:
-    """The socket calls of one session. ``proxy_port`` is the session's own proxy; ``report`` is told
-    (local port, caller) for every connection to it, so that the proxy knows whose it is."""
+def _connected(held: _Socket, raw: bytes) -> int:
+    libc.connect(held.sock.fileno(), raw)
+    return 0
 
-    def __init__(self, proxy_port: int, report: Callable[[int, Caller], None]) -> None:
+
+Report = Callable[[int, Caller, str, int], None]
+"""Told of a connection that the warden led to the app: its local port, the caller and, to the relay, the
+name and the port that it is for."""
+
+
+class Sockets:
+    """The socket calls of one session. ``proxy_port`` is the session's own proxy; ``report`` is told of
+    every connection to it and to the relay, so that they know whose it is."""
+
+    def __init__(self, proxy_port: int, report: Report, names: Names) -> None:
         self._proxy_port = proxy_port
         self._report = report
+        self._names = names
         self._own = Listeners()
         self.handlers: dict[str, Handler] = {
             "connect": self._connect,
@@ -101,21 +82,36 @@ class Sockets:
             "socketpair": self._socketpair,
         }
 
-    # -- sockets that are never made
+    # -- sockets that are made elsewhere, or never
 
     @staticmethod
-    def _refuse(family: int, kind: int) -> Effect:
+    def _refuse(family: int, kind: int, reason: str = "") -> Effect:
         name = (
             socket.AddressFamily(family).name if family in set(socket.AddressFamily) else f"family {family}"
         )
         what = f"{name.removeprefix('AF_').lower()}:{_TYPES.get(kind & 0xF, str(kind & 0xF))}"
-        reason = "such a socket could send to addresses that nobody decided"
+        reason = reason or "such a socket could send to addresses that nobody decided"
         return Effect(
             "socket", lambda: -1, Kind.NET_EGRESS, f"socket:{what}", refused=reason
         )  # fmt: skip
 
     def _socket(self, caller: Caller, args: tuple[int, ...]) -> Effect:
-        return self._refuse(signed(args[0]), args[1])
+        family, kind, protocol = signed(args[0]), signed(args[1]), signed(args[2])
+        internet = family in (socket.AF_INET, socket.AF_INET6)
+        if not internet or kind & 0xF != socket.SOCK_DGRAM or protocol not in (0, socket.IPPROTO_UDP):
+            return self._refuse(family, kind)
+        if kind & ~(0xF | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
+            raise fail(errno.EINVAL)
+        network = self._names.network
+        if network is None:
+            return self._refuse(family, kind, f"no datagrams in this session: {self._names.why}")
+
+        def perform() -> Descriptor:
+            descriptor = network.make(family)
+            os.set_blocking(descriptor, not kind & socket.SOCK_NONBLOCK)
+            return Descriptor(descriptor, cloexec=bool(kind & socket.SOCK_CLOEXEC))
+
+        return Effect("socket", perform)
 
     def _socketpair(self, caller: Caller, args: tuple[int, ...]) -> Effect:
         return self._refuse(signed(args[0]), args[1])
@@ -130,40 +126,60 @@ class Sockets:
         return caller.memory(args[1], size) if size else b""
 
     def _connect(self, caller: Caller, args: tuple[int, ...]) -> Effect:
-        raw = _spelled_out(self._address(caller, args))
+        raw = spelled_out(self._address(caller, args))
         held = _Socket(caller, args[0])
-        family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
+        family = FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
         if family == socket.AF_UNIX:
             return self._connect_unix(caller, held, raw)
 
-        def perform() -> int:
-            libc.connect(held.sock.fileno(), raw)
-            return 0
-
-        effect = Effect("connect", perform, keeps=[held])
-        found = _inet(raw)
+        effect = Effect("connect", lambda: _connected(held, raw), keeps=[held])
+        found = inet(raw)
         if found is None:
             return effect  # AF_UNSPEC and netlink: reaches no host
-        address, port = found
+        if held.sock.type == socket.SOCK_DGRAM and self._names.isolated(held.sock):
+            return effect
         # whatever the socket's mode is now: another thread can change it until the call is made
         effect.blocking = True
-        if _is_loopback(address) and port == self._proxy_port:
-            effect.perform = lambda: self._to_proxy(effect, caller, held, raw)
-        elif not (_is_loopback(address) and self._own.owns(held.sock, address, port)):
-            effect.kind, effect.target = Kind.NET_EGRESS, host_port(address, port)
+        self._directed(effect, caller, held, raw, *found)
         return effect
 
-    def _to_proxy(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes) -> int:
+    def _directed(
+        self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, address: Address, port: int
+    ) -> None:
+        """Where a connection out goes, and what is decided about it."""
+        names, here = self._names, is_loopback(address)
+        name = names.name(address)
+        if here and port == self._proxy_port:
+            effect.perform = lambda: self._to_app(effect, caller, held, raw, "", 0)
+        elif here and self._own.owns(held.sock, address, port):
+            pass
+        elif names.is_lookup(held.sock, port):
+            forwarder = on_loopback(raw, names.dns)
+            effect.perform = lambda: _connected(held, forwarder)
+        elif name and held.sock.type == socket.SOCK_STREAM:
+            relay = on_loopback(raw, names.relay)
+            effect.kind, effect.target = Kind.NET_EGRESS, f"{name}:{port}"
+            effect.perform = lambda: self._to_app(effect, caller, held, relay, name, port)
+        elif names.pooled(address) or (here and names.is_inner(port)):
+            held.close()
+            raise fail(errno.ECONNREFUSED if here else errno.EHOSTUNREACH)
+        else:
+            scheme = "udp://" if held.sock.type == socket.SOCK_DGRAM else ""
+            effect.kind, effect.target = Kind.NET_EGRESS, scheme + host_port(address, port)
+
+    def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> int:
+        """To the proxy or the relay, which are told whose connection it is before the caller hears."""
+        progress: OSError | None = None
         try:
             libc.connect(held.sock.fileno(), raw)
         except OSError as error:
             if error.errno != errno.EINPROGRESS:
                 raise
-            port = held.sock.getsockname()[1]
-            effect.done = lambda: self._report(port, caller)
-            raise
+            progress = error
         port = held.sock.getsockname()[1]
-        effect.done = lambda: self._report(port, caller)
+        effect.done = lambda: self._report(port, caller, name, to)
+        if progress:
+            raise progress
         return 0
 
     def _connect_unix(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
@@ -171,24 +187,20 @@ class Sockets:
         if not name or name[:1] == b"\0":
             return self._connect_abstract(held, raw)
         found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
-        address = _FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
+        address = FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
 
-        def perform() -> int:
-            libc.connect(held.sock.fileno(), address)
-            return 0
-
-        effect = Effect("connect", perform, blocking=True, keeps=[held, found])
+        if self._names.is_service(os.fsdecode(found.path or name)):
+            held.close()
+            found.close()
+            raise fail(errno.ECONNREFUSED)
+        effect = Effect("connect", lambda: _connected(held, address), blocking=True, keeps=[held, found])
         if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
             effect.target = "unix:" + os.fsdecode(found.path or name)
         return effect
 
     def _connect_abstract(self, held: _Socket, raw: bytes) -> Effect:
-        def perform() -> int:
-            libc.connect(held.sock.fileno(), raw)
-            return 0
-
-        effect = Effect("connect", perform, blocking=True, keeps=[held])
+        effect = Effect("connect", lambda: _connected(held, raw), blocking=True, keeps=[held])
         if raw[2:] and not self._own.owns_name(held.sock, raw[2:]):
             effect.kind, effect.target = Kind.NET_EGRESS, "unix:@" + os.fsdecode(raw[3:])
         return effect
@@ -198,7 +210,7 @@ class Sockets:
     def _bind(self, caller: Caller, args: tuple[int, ...]) -> Effect:
         raw = self._address(caller, args)
         held = _Socket(caller, args[0])
-        family = _FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
+        family = FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
         if family == socket.AF_UNIX and raw[2:3] not in (b"", b"\0"):
             return self._bind_file(caller, held, raw)
 
@@ -228,7 +240,7 @@ class Sockets:
                 raise fail(errno.EACCES)
             os.chdir(f"/proc/{caller.tid}/cwd" if plain and relative else f"/proc/self/fd/{place.fd}")
             try:
-                address = raw if plain else _FAMILY.pack(socket.AF_UNIX) + place.name + b"\0"
+                address = raw if plain else FAMILY.pack(socket.AF_UNIX) + place.name + b"\0"
                 libc.bind(held.sock.fileno(), address)
             finally:
                 os.chdir("/")
@@ -253,13 +265,13 @@ class Sockets:
         inet = held.sock.family in (socket.AF_INET, socket.AF_INET6)
         own = held.sock.getsockname()
         address = ipaddress.ip_address(own[0].split("%")[0] if inet else "127.0.0.1")
-        loopback = _is_loopback(address)
+        loopback = is_loopback(address)
 
         def perform() -> int:
             held.sock.listen(min(signed(args[1]), 65535))
             if inet and loopback:
                 # a connection that was broken off meanwhile takes the socket's address along
-                if not _is_loopback(ipaddress.ip_address(held.sock.getsockname()[0].split("%")[0])):
+                if not is_loopback(ipaddress.ip_address(held.sock.getsockname()[0].split("%")[0])):
                     held.sock.shutdown(socket.SHUT_RDWR)
                     raise fail(errno.EACCES)
                 self._own.listens(held.sock)

@@ -34,6 +34,7 @@ from agentgate.intercept.kernel.ipc import Ipc
 from agentgate.intercept.kernel.journal import Journal, shown
 from agentgate.intercept.kernel.judge import Judge, Rules
 from agentgate.intercept.kernel.link import LinkError, Unpacker
+from agentgate.intercept.kernel.names import Names
 from agentgate.intercept.kernel.notify import Call, Listener
 from agentgate.intercept.kernel.procs import Proc, Procs
 from agentgate.intercept.kernel.sockets import Sockets
@@ -61,7 +62,7 @@ class _Held:
 class Warden:
     def __init__(
         self, abi: Abi, listener: Listener, link: socket.socket, rules: Rules, policy: Policy,
-        *, root: int, proxy_port: int, stdio: tuple[int, ...],
+        *, root: int, proxy_port: int, stdio: tuple[int, ...], names: Names,
     ) -> None:  # fmt: skip
         self._names = {number: name for name, number in abi.numbers.items()}
         self._listener = listener
@@ -79,7 +80,10 @@ class Warden:
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._execs = Execs(rules.places, self._judge.lets_write)
-        sockets = Sockets(proxy_port, self._attribute)
+        self._known = names
+        if names.network:
+            self._procs.outside.add(names.network.pid)
+        sockets = Sockets(proxy_port, self._attribute, names)
         self._handlers: dict[str, Handler] = {
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
             **self._execs.handlers, **Ipc(abi).handlers,
@@ -320,6 +324,9 @@ class Warden:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
             self._judge.use(Policy.from_wire(message["policy"]))
+        elif kind == "name":
+            self._known.learn(message)
+            self.journal.send({"type": "named", "address": message["address"]})
         else:
             raise LinkError(f"a message of type {kind!r}")
 
@@ -364,9 +371,9 @@ class Warden:
         with contextlib.suppress(OSError):
             os.kill(proc.pid, signal.SIGKILL)
 
-    def _attribute(self, port: int, caller: Caller) -> None:
+    def _attribute(self, port: int, caller: Caller, name: str, to: int) -> None:
         chain = [process.to_wire() for process in caller.proc.chain]
-        self.journal.send({"type": "connection", "port": port, "chain": chain})
+        self.journal.send({"type": "connection", "port": port, "chain": chain, "name": name, "to": to})
 
     # -- the end
 

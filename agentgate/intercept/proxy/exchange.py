@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h11
 
@@ -28,7 +28,7 @@ from agentgate.intercept.proxy.target import Target
 from agentgate.intercept.proxy.upstream import ProxyAddress, Upstream
 from agentgate.intercept.proxy.wire import Wire, abort, linger
 
-__all__ = ["Attribute", "Decide", "Exchange", "House"]
+__all__ = ["Attribute", "Decide", "Exchange", "House", "Translate"]
 
 Decide = Callable[[Action], Awaitable[Answer]]
 """The gate. Cancelled when the client goes away; an exception counts as a denial."""
@@ -36,7 +36,10 @@ Decide = Callable[[Action], Awaitable[Answer]]
 """A client's (ip, port) -> its process and that one's ancestors; None: no process of this session."""
 
 
-@dataclass(frozen=True, slots=True)
+Translate = Callable[[Target], Target]
+
+
+@dataclass(slots=True)
 class House:
     """What all connections of a proxy share."""
 
@@ -46,6 +49,7 @@ class House:
     upstream: Upstream | None
     limits: Limits
     pump: Pump
+    translate: Translate = lambda target: target
 
 
 class _Turned(Exception):
@@ -111,6 +115,7 @@ class Exchange:
             wanted = headers.read(request, bytes(head))
         except BadRequest as error:
             raise _Turned(messages.refused(str(error), error.status)) from None
+        wanted = replace(wanted, target=self._house.translate(wanted.target))
         if wanted.tunnel:  # h11 gives the end of the (empty) body before it stops reading
             await self._wire.receive()
         return request, wanted

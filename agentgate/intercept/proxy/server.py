@@ -10,7 +10,7 @@ from typing import Any
 
 from agentgate.intercept.proxy import messages
 from agentgate.intercept.proxy.dial import Resolve, lookup
-from agentgate.intercept.proxy.exchange import Attribute, Decide, Exchange, House
+from agentgate.intercept.proxy.exchange import Attribute, Decide, Exchange, House, Translate
 from agentgate.intercept.proxy.limits import Limits
 from agentgate.intercept.proxy.pump import Pump
 from agentgate.intercept.proxy.upstream import Upstream
@@ -58,6 +58,15 @@ class Proxy:
     def port(self) -> int:
         """Where it listens; 0 before ``start``."""
         return self._port
+
+    @property
+    def house(self) -> House:
+        """What its connections share, for other ways out that are to go by the same rules."""
+        return self._house
+
+    def translate(self, translate: Translate) -> None:
+        """From now on ``translate`` says what a requested target stands for, before it is decided."""
+        self._house.translate = translate
 
     async def start(self) -> int:
         """Listen on a free port of 127.0.0.1 and return it. Raises OSError."""
