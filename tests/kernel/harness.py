@@ -120,10 +120,11 @@ class Result:
 
 
 class Worker:
-    """One ``kernel_worker.py``, started when it is needed, run as ``uid`` (None: as we are)."""
+    """One ``script``, started when it is needed, run as ``uid`` (None: as we are)."""
 
-    def __init__(self, uid: int | None) -> None:
+    def __init__(self, uid: int | None, script: Path = HERE / "kernel_worker.py") -> None:
         self.uid = uid
+        self._script = script
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
 
@@ -156,7 +157,7 @@ class Worker:
         if self._process is None or self._process.poll() is not None:
             self.end()
             self._process = self.spawn(
-                [sys.executable, str(HERE / "kernel_worker.py")], stdin=subprocess.PIPE,
+                [sys.executable, str(self._script)], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, env=self.environment(), cwd="/",
             )  # fmt: skip
             assert self.hear(time.monotonic() + 30) == {"ev": "ready"}
