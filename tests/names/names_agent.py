@@ -61,7 +61,7 @@ def proxied(host: str, port: str) -> str:
     proxy = os.environ["HTTPS_PROXY"].rpartition(":")[2]
     address = socket.gethostbyname(host)
     with socket.create_connection(("127.0.0.1", int(proxy)), timeout=10) as sock:
-        sock.sendall(f"CONNECT {address}:{port} HTTP/1.1\r\n\r\n".encode())
+        sock.sendall(f"CONNECT {address}:{port} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         said = sock.recv(1000)
         if b" 200 " not in said:
             return said.decode()

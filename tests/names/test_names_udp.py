@@ -115,11 +115,8 @@ def test_the_helper_ends_with_the_warden(world: World) -> None:
 def test_the_helper_cannot_be_touched(world: World) -> None:
     if os.geteuid() != 0:
         pytest.skip("the helper can only be found by root")
-    script = "read pid; exec " + " ".join(program(world, "signals", '"$pid"'))
-    fifo = world.project / "fifo"
-    os.mkfifo(fifo)
-    world.give(fifo)
-    with world.start("sh", "-c", script + " ", stdin=None, policy=OPEN_POLICY, pty=True) as run:
+    script = "read pid; " + " ".join(program(world, "signals", '"$pid"')) + "; sleep 60"
+    with world.start("sh", "-c", script, policy=OPEN_POLICY, pty=True) as run:
         [helper] = _helpers(run.started["warden"])
         run.type(f"{helper}\n")
         run.until(lambda: "[" in run.out and "]" in run.out, "an answer")

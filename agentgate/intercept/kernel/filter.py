@@ -197,8 +197,9 @@ class _Conditional:
 
     def _socket(self) -> None:
         """Free: unix stream and seqpacket, TCP, and the netlink families that only read without
-        CAP_NET_ADMIN. Everything else is the warden's to refuse and record: a datagram socket could
-        send to an address that nobody has decided, in a call that cannot be held without races."""
+        CAP_NET_ADMIN. Everything else is the warden's: UDP it makes elsewhere (netns.py), the others it
+        refuses and records. A datagram socket of this network could send to an address that nobody has
+        decided, in a call that cannot be held without races."""
         asm = self._asm
         hold, unix, inet, netlink, free = (asm.label() for _ in range(5))
         asm.load(argument(0))

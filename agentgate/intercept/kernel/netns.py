@@ -102,6 +102,7 @@ class Netns:
 
 def _helper(link: socket.socket, app: socket.socket | None, warden: int) -> NoReturn:
     try:
+        os.setsid()  # out of the groups that terminals and kill(0) signal
         _alone({link.fileno()} | ({app.fileno()} if app else set()))
         try:
             cookie, servers = _build()

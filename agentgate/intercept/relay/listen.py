@@ -35,9 +35,10 @@ class Greeting:
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> tuple[bytes, bytes]:
-        """(bytes of the client, bytes of the server) that are still to be passed on. Raises Mismatch, OSError.
+        """(the client's bytes, the server's bytes) that are still to be passed on.
 
-        Reads by readiness and not by awaiting: a cancelled read may lose what it had.
+        Raises Mismatch and OSError. Reads by readiness and not by awaiting: a cancelled read may lose what
+        it had.
         """
         self._loop.add_reader(self._client, self._step, self._from_client)
         self._loop.add_reader(self._server, self._step, self._from_server)
