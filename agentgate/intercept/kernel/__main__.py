@@ -59,18 +59,24 @@ def _launch(order: dict[str, Any], abi: Abi) -> Started:
     )
 
 
-def _names(order: dict[str, Any]) -> Names:
-    """The network for UDP, and what the app has for names; without the first the second is of no use."""
-    wanted = order["names"]
-    if wanted is None:
+def _network(order: dict[str, Any]) -> Netns | None:
+    """The network for UDP, on its way; None when none is wanted."""
+    if order["names"] is None:
+        return None
+    with socket.socket(fileno=order["names"]["app"]) as app:
+        return Netns(app)
+
+
+def _names(order: dict[str, Any], network: Netns | None) -> Names:
+    """What there is for names: without that network nothing is."""
+    if network is None:
         return Names()
-    with socket.socket(fileno=wanted["app"]) as app:
-        try:
-            network = Netns(app)
-            network.ready()
-        except (OSError, NoNamespace) as error:
-            return Names(why=str(error))
-    return Names(network, wanted["relay"], wanted["dns"], ipaddress.IPv4Network(wanted["pool"]))
+    try:
+        network.ready()
+    except NoNamespace as error:
+        return Names(why=str(error))
+    names = order["names"]
+    return Names(network, names["relay"], names["dns"], ipaddress.IPv4Network(names["pool"]))
 
 
 def _status(pid: int) -> int:
@@ -91,12 +97,13 @@ def main(link: socket.socket) -> int:
         return 1
     abi = native()
     assert abi is not None
-    names = _names(order)  # before the agent, so that it inherits nothing of it
     try:
+        network = _network(order)  # before the agent, so that it inherits nothing of it
         started = _launch(order, abi)
     except OSError as error:
         link.sendall(pack({"type": "failed", "errno": error.errno or 0, "text": str(error.strerror)}))
         return 1
+    names = _names(order, network)
     raise_open_files()
     os.chdir("/")
     context = Context(order["project"], order["home"], order["env"])
@@ -115,7 +122,7 @@ def main(link: socket.socket) -> int:
     try:
         warden.run(rootfd, started.trouble, unpacker)
     finally:
-        status = _end(started.pid, warden)
+        status = _end(started.pid, warden, network)
     spent = resource.getrusage(resource.RUSAGE_SELF)
     cpu = spent.ru_utime + spent.ru_stime
     warden.journal.flush()
@@ -124,7 +131,7 @@ def main(link: socket.socket) -> int:
     return 0
 
 
-def _end(root: int, warden: Warden) -> int:
+def _end(root: int, warden: Warden, network: Netns | None) -> int:
     """The tree's end. Whatever was pending is refused: nobody serves the listener any more."""
     ended = os.waitid(os.P_PID, root, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     if ended is None:
@@ -132,6 +139,8 @@ def _end(root: int, warden: Warden) -> int:
             os.kill(root, signal.SIGKILL)
     status = _status(root)
     warden.close()
+    if network:
+        network.close()
     end_tree()
     return status
 

@@ -55,6 +55,7 @@ class Netns:
         if self.pid == 0:
             _helper(theirs, app, warden)
         theirs.close()
+        self._pidfd = libc.pidfd_open(self.pid)
 
     def ready(self) -> None:
         """Wait until the network is there. Raises NoNamespace."""
@@ -95,6 +96,12 @@ class Netns:
     def close(self) -> None:
         """End the helper; the sockets that it made work on."""
         self._link.close()
+        if self._pidfd >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
+            os.close(self._pidfd)
+            self._pidfd = -1
 
 
 # -- what follows runs in the helper
