@@ -194,3 +194,15 @@ def test_the_agent_stays_when_its_project_has_a_dns_module(world: World) -> None
     with serving("127.0.0.2") as server:
         result = world.run(*program(world, "talk", "allowed.test", server.port), policy=POLICY)
         assert result.json == "hello you"
+
+
+def test_the_operator_s_own_proxy_is_used(world: World) -> None:
+    answer = b"HTTP/1.1 200 Fine\r\n\r\nhello from behind"
+    with serving("127.0.0.1", answer=answer) as proxy, serving("127.0.0.2") as server:
+        result = world.run(
+            *program(world, "listens", "allowed.test", server.port), policy=POLICY,
+            env={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"},
+        )  # fmt: skip
+        assert result.json == "hello from behind" and server.seen == []
+        assert proxy.seen[0].startswith(f"CONNECT allowed.test:{server.port} HTTP/1.1\r\n".encode())
+        assert looked_up(result.notices) == []  # that proxy looks it up
