@@ -122,7 +122,8 @@ class Session:
             env.pop(name, None)
         project = str(self.settings.project)
         if self.backend.kind == "kernel":
-            self.names = await self._name_service(self.proxy)
+            self.names = self._name_service(self.proxy)
+            await self.names.start()
         launch = Launch(
             self.settings.command, project, env, stdio, controlling, proxy_port=port, names=self.names
         )  # fmt: skip
@@ -147,14 +148,13 @@ class Session:
             enforce=self.settings.enforce, network=self.settings.network,
         )  # fmt: skip
 
-    async def _name_service(self, proxy: Proxy) -> Names:
+    def _name_service(self, proxy: Proxy) -> Names:
         names = Names(
             proxy,
             lambda action: self._decide_connection(action, "dns"),
             lambda action, why: self.gate.refuse(action, "relay", why),
             lambda text: self.hub.post(Notice(text)),
         )
-        await names.start()
         proxy.translate(names.translate)
         return names
 

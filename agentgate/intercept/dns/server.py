@@ -60,8 +60,11 @@ class Forwarder:
 
     async def start(self) -> int:
         """Listen for TCP queries on a port of 127.0.0.1 and return it. Raises OSError."""
-        self._server = await asyncio.start_server(self._client, "127.0.0.1", 0, limit=65537)
-        return int(self._server.sockets[0].getsockname()[1])
+        listener = socket.create_server(("127.0.0.1", 0))
+        # in two steps, so that a start that is broken off leaves a server that close() knows
+        self._server = await asyncio.start_server(self._client, sock=listener, start_serving=False)
+        await self._server.start_serving()
+        return int(listener.getsockname()[1])
 
     def serve(self, sockets: list[socket.socket], announce: Announce) -> None:
         """Answer on these UDP sockets, which are told what address was meant; ``announce`` tells the warden

@@ -142,6 +142,8 @@ class KernelBackend:
         self._stopping = True
         if self._starting:
             await asyncio.wait([self._starting])
+        if self._naming:
+            self._naming.close()
         if self._process is None:
             return
         if self._process.returncode is None:
@@ -157,8 +159,6 @@ class KernelBackend:
             self._reading.cancel()
         if self._writer:
             self._writer.close()
-        if self._naming:
-            self._naming.close()
 
     def use(self, policy: Policy) -> None:
         self._policy = policy
