@@ -118,6 +118,7 @@ def send(way: str, host: str, port: str) -> str:
                 except OSError:
                     pass
         elif way == "raced":
+            sys.setswitchinterval(1e-6)
             inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             inside.bind(("127.0.0.9", 0))
             where = [inside.getsockname(), to]
