@@ -13,7 +13,7 @@ import os
 from collections.abc import Coroutine
 from dataclasses import replace
 
-from agentgate.actions import Action, Answer, Source, Verdict
+from agentgate.actions import Action, Answer, Kind, Source, Verdict
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
@@ -35,6 +35,7 @@ from agentgate.settings import GateChoice, Settings
 
 __all__ = ["Session"]
 
+_RULE_MAX = 4096  # characters of a command line that "always" makes a rule of; a longer one may be cut
 _WATCH = 1.0  # seconds between looks at the policy file
 
 
@@ -210,6 +211,8 @@ class Session:
         """Empty when "always" can be offered for this question, else why not."""
         if not self.settings.always:
             return "--no-always: every answer is given once"
+        if ask.action.kind is Kind.EXEC and len(ask.action.target) > _RULE_MAX:
+            return "this command line is too long for a rule"
         if ask.ruling.source is Source.GUARD:
             return f"guard {ask.ruling.guard}: it {ask.ruling.reason}; allowed only once at a time"
         return ""

@@ -136,6 +136,21 @@ def test_a_script_is_one_question(worlds: World) -> None:
     assert (worlds.project / "made").exists()
 
 
+def test_a_rule_about_a_scripts_interpreter_holds(world: World) -> None:
+    script = world.project / "innocent"
+    script.write_text("#!/usr/bin/env touch\n")
+    script.chmod(0o755)
+    before = script.stat().st_mtime_ns
+    forbids = (
+        'default: allow\nrules:\n  - match: {action: exec, target_glob: "touch *"}\n    decision: deny\n'
+    )
+    refused = world.run("sh", "-c", "./innocent; true", policy=forbids)
+    assert "agentgate: denied exec touch ./innocent" in refused.err
+    assert script.stat().st_mtime_ns == before
+    world.bare("sh", "-c", "./innocent; true")
+    assert script.stat().st_mtime_ns != before
+
+
 def test_npm_is_one_question(world: World) -> None:
     npm = shutil.which("npm", path=SYSTEM_PATH)
     if not npm or b"env node" not in Path(npm).read_bytes()[:64]:

@@ -102,6 +102,15 @@ async def test_never_always_for_a_guard(desk: Desk) -> None:
         assert not (desk.project / ".envrc").exists()
 
 
+async def test_never_always_for_a_command_line_that_is_shown_cut(desk: Desk) -> None:
+    async with desk.running("cp " + "a " * 9000 + "; true") as session:
+        ask = await desk.asked()
+        assert "too long" in session.may_always(ask)
+        with pytest.raises(PolicyError, match="too long"):
+            session.allow_always(ask, session.draft(ask))
+        assert desk.policy.read_text() == POLICY
+
+
 async def test_never_always_where_it_is_switched_off(desk: Desk) -> None:
     async with desk.running("cp a b", always=False) as session:
         ask = await desk.asked()

@@ -51,8 +51,9 @@ class Effect:
 
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
-    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``blocking``:
-    perform may wait and must not run in the warden's loop. ``done`` runs in the loop afterwards, before the
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
+    an execve that is the command that was approved, one step on. ``blocking``: perform may wait and must
+    not run in the warden's loop. ``done`` runs in the loop afterwards, before the
     caller hears.
     """
 
@@ -64,6 +65,7 @@ class Effect:
     argv: tuple[str, ...] | None = None
     check: Callable[[], None] = _nothing
     refused: str = ""
+    goes_on: bool = False
     blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)

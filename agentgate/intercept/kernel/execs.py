@@ -78,8 +78,7 @@ class Execs:
         effect = Effect(
             "execve", perform, Kind.EXEC, " ".join(words), argv=words, keeps=[found]
         )  # fmt: skip
-        if self._exec_on(caller.proc, name, words):
-            effect.kind = None  # the same command, one step on
+        effect.goes_on = self._exec_on(caller.proc, name, words)
         return effect
 
     def _name(self, caller: Caller, directory: int, path: bytes, found: Object) -> str:

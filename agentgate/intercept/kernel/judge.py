@@ -15,6 +15,7 @@ from agentgate.policy.model import Policy
 __all__ = ["Judge", "Rules"]
 
 _NO_NET = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
+_GOES_ON = Ruling(Decision.ALLOW, Source.SESSION, reason="the approved command, in its interpreter")
 _STARTED = Ruling(Decision.ALLOW, Source.OPERATOR, reason="the command of this session")
 _DIRECTORIES = 4096  # whose answer is remembered
 
@@ -52,9 +53,11 @@ class Judge:
         """The operator allowed ``action``: its process may finish what it was allowed to begin."""
         self._decider.grant(action)
 
-    def rule(self, action: Action, refused: str, *, first: bool) -> Ruling:
+    def rule(self, action: Action, refused: str, *, first: bool, goes_on: bool) -> Ruling:
         """What holds for ``action``. ``refused``: why the gate never does it, empty when it does.
-        ``first``: the agent's own program is not running yet, so this execve is the session's command."""
+        ``first``: the agent's own program is not running yet, so this execve is the session's command.
+        ``goes_on``: a script that was approved goes on in the interpreter it names, which is no new
+        question; but a rule about that interpreter holds, or a script could name what a rule forbids."""
         if refused:
             return Ruling(Decision.DENY, Source.GATE, reason=refused)
         if first and action.kind is Kind.EXEC:
@@ -62,7 +65,10 @@ class Judge:
         outside = action.kind is Kind.NET_EGRESS and not action.target.startswith("unix:")
         if outside and not self._rules.network:
             return _NO_NET
-        return self._decider.rule(action)
+        ruling = self._decider.rule(action)
+        if goes_on and ruling.rule is None:
+            return _GOES_ON
+        return ruling
 
     def lets_write(self, path: str) -> bool:
         """Whether a rule lets the agent write ``path`` without a question, remembered by directory."""
