@@ -122,7 +122,7 @@ def send(way: str, host: str, port: str) -> str:
             inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             inside.bind(("127.0.0.9", 0))
             places = [inside.getsockname(), to]
-            where = places[:1]
+            where, aimed = places[:1], [0, 0]
             stop = threading.Event()
 
             def swap() -> None:
@@ -131,9 +131,11 @@ def send(way: str, host: str, port: str) -> str:
 
             thread = threading.Thread(target=swap)
             thread.start()
-            for _ in range(2000):
+            while min(aimed) < 100:  # whoever the processor is given to
                 try:
-                    sock.sendto(b"out", where[0])
+                    aim = where[0]
+                    aimed[aim is to] += 1
+                    sock.sendto(b"out", aim)
                 except OSError:
                     pass
             stop.set()
