@@ -57,7 +57,7 @@ class Judge:
         """What holds for ``action``. ``refused``: why the gate never does it, empty when it does.
         ``first``: the agent's own program is not running yet, so this execve is the session's command.
         ``goes_on``: a script that was approved goes on in the interpreter it names, which is no new
-        question; but a rule about that interpreter holds, or a script could name what a rule forbids."""
+        question; but a rule that denies the interpreter holds, or a script could run what is forbidden."""
         if refused:
             return Ruling(Decision.DENY, Source.GATE, reason=refused)
         if first and action.kind is Kind.EXEC:
@@ -66,7 +66,8 @@ class Judge:
         if outside and not self._rules.network:
             return _NO_NET
         ruling = self._decider.rule(action)
-        if goes_on and ruling.rule is None:
+        forbidden = ruling.decision is Decision.DENY and ruling.source in (Source.RULE, Source.SCOPE)
+        if goes_on and not forbidden:
             return _GOES_ON
         return ruling
 
