@@ -30,15 +30,37 @@ def link_of(descriptor: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % descriptor)
 
 
-class Place:
+class _Open:
+    """What is held open as ``fd``, and the kernel's name for it when it was opened."""
+
+    __slots__ = ("_link", "fd")
+
+    def __init__(self, fd: int, link: bytes) -> None:
+        self.fd = fd
+        self._link = link
+
+    def moved(self) -> bool:
+        """Whether it is no longer where it was when the path was resolved."""
+        return link_of(self.fd) != self._link
+
+    def close(self) -> None:
+        """Once is enough, twice does no harm: the number may be somebody else's by then."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __del__(self) -> None:  # where an error came between
+        self.close()
+
+
+class Place(_Open):
     """``name`` in the directory open as ``fd``; ``path`` is its real absolute path. ``slashes`` when the
     caller wrote a final slash, which the kernel lets only mean a directory."""
 
-    __slots__ = ("_directory", "fd", "name", "path", "slashes")
+    __slots__ = ("name", "path", "slashes")
 
     def __init__(self, fd: int, directory: bytes, name: bytes, *, slashes: bool) -> None:
-        self.fd = fd
-        self._directory = directory
+        super().__init__(fd, directory)
         self.name = name
         self.slashes = slashes
         if name in (b".", b".."):  # no place to create or remove anything: the kernel will refuse it
@@ -61,30 +83,17 @@ class Place:
     @property
     def directory(self) -> bytes:
         """The real path of the directory."""
-        return self._directory
-
-    def moved(self) -> bool:
-        """Whether the directory is no longer where it was when the path was resolved."""
-        return link_of(self.fd) != self._directory
-
-    def close(self) -> None:
-        """Once is enough, twice does no harm: the number may be somebody else's by then."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def __del__(self) -> None:  # where an error came between
-        self.close()
+        return self._link
 
 
-class Object:
+class Object(_Open):
     """Something that exists, open as ``fd``. ``path`` is empty when it has no name to decide on (a pipe,
     a memfd, a deleted file): then only who already holds it can use it, and nothing is decided."""
 
-    __slots__ = ("_link", "fd", "path", "status")
+    __slots__ = ("path", "status")
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        super().__init__(fd, b"")  # from here on it is closed, whatever fails
         self._link = link_of(fd)
         self.status = os.fstat(fd)
         gone = self.status.st_nlink == 0 and self._link.endswith(_DELETED)
@@ -94,18 +103,6 @@ class Object:
     def again(self) -> bytes:
         """A path that leads to this very object, whatever its names do."""
         return b"/proc/self/fd/%d" % self.fd
-
-    def moved(self) -> bool:
-        return link_of(self.fd) != self._link
-
-    def close(self) -> None:
-        """Once is enough, twice does no harm: the number may be somebody else's by then."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def __del__(self) -> None:  # where an error came between
-        self.close()
 
 
 def find(caller: Caller, directory: int, path: bytes) -> Place:
