@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Action", "Answer", "Decision", "GuardName", "Kind", "Process", "Ruling", "Source", "Verdict"]
 
@@ -98,9 +98,9 @@ class Process:
         return cls(data[0], tuple(data[1]), data[2], data[3])
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing that would touch the host.
+class Action(NamedTuple):
+    """One thing that would touch the host. (A tuple, because the warden makes one for every held call, and
+    a frozen dataclass takes five times as long to make.)
 
     ``target`` is the resolved object in the policy's language (the joined argv, an absolute path,
     ``host:port``). ``origin`` is the second object of a call that has two: the path a rename or a link
@@ -198,6 +198,13 @@ class Answer:
     source: Source
     ruling: Ruling = field(default=Ruling(Decision.ASK, Source.DEFAULT))
     note: str = ""
+
+    def to_wire(self) -> list[Any]:
+        return [self.verdict.value, self.source.value, self.ruling.to_wire(), self.note]
+
+    @classmethod
+    def from_wire(cls, data: list[Any]) -> Answer:
+        return cls(Verdict(data[0]), Source(data[1]), Ruling.from_wire(data[2]), data[3])
 
     @property
     def why(self) -> str:

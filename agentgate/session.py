@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Coroutine
-from dataclasses import replace
 
 from agentgate.actions import Action, Answer, Kind, Source, Verdict
 from agentgate.audit.write import AuditWriter
@@ -162,7 +161,7 @@ class Session:
     async def _decide_connection(self, action: Action, gate: str = "proxy") -> Answer:
         if not self.settings.network:
             return self.gate.refuse(action, gate, "--no-net: no connections in this session")
-        return await self.gate.decide(replace(action, intent=for_action(action)), gate)
+        return await self.gate.decide(action._replace(intent=for_action(action)), gate)
 
     async def wait(self) -> int:
         """The agent's exit status, once it ended."""

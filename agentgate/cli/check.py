@@ -75,7 +75,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:
     """The action that the gate would see. Raises UsageError for a target that is none."""
-    from dataclasses import replace
 
     from agentgate.intent.words import for_action
 
@@ -92,7 +91,7 @@ def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:
         # Guards and rules are about the object, so links are followed as open(2) would.
         target = os.path.realpath(os.path.join(cwd, words[0]))
         action = Action(kind, target, cwd=cwd, syscall="openat")
-    return replace(action, intent=for_action(action))
+    return action._replace(intent=for_action(action))
 
 
 def _argv(words: list[str]) -> tuple[str, ...]:

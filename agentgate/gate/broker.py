@@ -129,7 +129,7 @@ class Broker:
             chain=chain,
             syscall="execve",
         )
-        action = replace(action, intent=for_action(action))
+        action = action._replace(intent=for_action(action))
         before = self._approved.get((pid, start)) if start else None
         if (
             before

@@ -23,7 +23,8 @@ _Key = tuple[Kind, str, int, int]
 class Rules(Protocol):
     """What Decider needs of a policy (``policy.match.Matcher`` is one)."""
 
-    def rule(self, action: Action) -> Ruling: ...
+    def on(self, action: Action, target: str) -> Ruling:
+        """What holds for one of the action's objects."""
 
 
 class Grants:
@@ -98,12 +99,7 @@ class Decider:
         return ruling
 
     def _one(self, action: Action, target: str) -> Ruling:
-        single = action
-        if action.origin:
-            single = Action(
-                action.kind, target, action.argv, action.cwd, action.chain, action.syscall
-            )  # replace() takes ten times as long
-        ruling = self._rules.rule(single)
+        ruling = self._rules.on(action, target)
         if action.kind is Kind.FS_WRITE and ruling.decision is not Decision.DENY:
             guard = self._guards.find(target, action.syscall)
             if guard:

@@ -124,9 +124,6 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 
-# Without one of these in it, no path is guarded.
-_MARKS = ("/.", "-packages", "customize.py", "cron", "/Library")
-
 _OWN = Guard(GuardName.GATE, "the gate's own files: who can change them can decide for you")
 
 
@@ -157,8 +154,16 @@ class Guards:
             return _OWN
         if path in self._above_own and not syscall.startswith(_STAYING):
             return _OWN
-        if not any(mark in path for mark in _MARKS):
-            return None  # nearly every path: this runs for each file that an install writes
+        # Without one of these no path is guarded. Nearly every path: this runs for each file that an
+        # install writes, and one after the other takes a third of what any() takes.
+        if (
+            "/." not in path
+            and "-packages" not in path
+            and "customize.py" not in path
+            and "cron" not in path
+            and "/Library" not in path
+        ):
+            return None
         pattern = self._inside if syscall.startswith(_HARMLESS) else self._holding
         match = pattern.fullmatch(path)
         return self._by_group[match.lastgroup] if match and match.lastgroup else None

@@ -196,14 +196,15 @@ class Matcher:
 
     def rule(self, action: Action) -> Ruling:
         """What the rules say; the stricter ruling when the action has two objects."""
-        ruling = self._one(action, action.target)
+        ruling = self.on(action, action.target)
         if action.origin:
-            other = self._one(action, action.origin)
+            other = self.on(action, action.origin)
             if STRICTNESS[other.decision] > STRICTNESS[ruling.decision]:
                 return other
         return ruling
 
-    def _one(self, action: Action, target: str) -> Ruling:
+    def on(self, action: Action, target: str) -> Ruling:
+        """What the rules say of one of the action's objects."""
         look = self._remember if len(target) <= _LONG else self._look
         conditional, ruling = look(action.kind, target)
         for rule, on_target in conditional:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 import pytest
 from gate_kit import ASKED, PROJECT, Play, command, connect, decider, process, write
@@ -103,10 +102,10 @@ async def test_the_same_question_of_the_same_process_is_asked_once() -> None:
     [
         command("npm install y"),
         command("npm install x", 101),
-        replace(INSTALL, chain=(process(100, start=8),)),
-        replace(INSTALL, argv=("npm", "install x")),
-        replace(INSTALL, kind=Kind.FS_WRITE),
-        replace(INSTALL, origin="/srv/y"),
+        INSTALL._replace(chain=(process(100, start=8),)),
+        INSTALL._replace(argv=("npm", "install x")),
+        INSTALL._replace(kind=Kind.FS_WRITE),
+        INSTALL._replace(origin="/srv/y"),
     ],
 )
 async def test_another_question_is_another_question(other: Action) -> None:

@@ -176,7 +176,7 @@ async def test_a_request_without_end_is_denied_and_not_kept() -> None:
 
 
 class Failing:
-    def rule(self, action: Action) -> Ruling:
+    def on(self, action: Action, target: str) -> Ruling:
         raise RuntimeError("the rules \x1b[31m broke")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import struct
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ def _change(
 
     def run() -> int:
         perform()
+        if stat.S_ISDIR(found.status.st_mode):
+            caller.proc.owner.directories.forget()  # who may pass through it may have changed
         return 0
 
     def check() -> None:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from agentgate.actions import Action, Answer, Kind, Process, Ruling, Source, Verdict
+from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 from agentgate.gate.command import Places
@@ -255,17 +255,24 @@ class KernelBackend:
             self._started.exception()  # seen, also when nobody waits any more
 
     def _decided(self, message: dict[str, Any]) -> None:
-        chains = [tuple(map(Process.from_wire, chain)) for chain in message["chains"]]
+        settings = [
+            (
+                tuple(map(Process.from_wire, chain)),
+                Kind(kind),
+                syscall,
+                cwd,
+                tuple(argv),
+                Answer.from_wire(answer),
+            )
+            for chain, kind, syscall, cwd, argv, answer in message["settings"]
+        ]
         records = []
-        for time, kind, target, origin, syscall, cwd, argv, chain, ruling, verdict, source, note in message[
-            "rows"
-        ]:
-            rule = Ruling.from_wire(ruling)
-            action = Action(Kind(kind), target, tuple(argv), cwd, chains[chain], syscall, origin)
-            if action.kind is Kind.EXEC or verdict == "deny":
+        for time, number, target, origin in message["rows"]:
+            chain, kind, syscall, cwd, argv, answer = settings[number]
+            action = Action(kind, target, argv, cwd, chain, syscall, origin)
+            if kind is Kind.EXEC or answer.verdict is Verdict.DENY:
                 action = _with_intent(action)
-            answer = Answer(Verdict(verdict), Source(source), rule, note)
-            records.append(Record(time, action, rule, answer, 0, "kernel"))
+            records.append(Record(time, action, answer.ruling, answer, 0, "kernel"))
         self._gate.hub.post(Decided(tuple(records)))
 
     def _ask(self, message: dict[str, Any]) -> None:
@@ -283,18 +290,7 @@ class KernelBackend:
 
 def _with_intent(action: Action) -> Action:
     intent = for_action(action)
-    if not intent:
-        return action
-    return Action(
-        action.kind,
-        action.target,
-        action.argv,
-        action.cwd,
-        action.chain,
-        action.syscall,
-        action.origin,
-        intent,
-    )
+    return action._replace(intent=intent) if intent else action
 
 
 async def _end_orphans(root: int) -> None:

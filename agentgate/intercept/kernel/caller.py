@@ -7,6 +7,7 @@ import os
 import struct
 
 from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.directories import DIRECTORY, Directory, link_of
 from agentgate.intercept.kernel.procs import Proc, read_umask
 
 __all__ = ["Caller"]
@@ -89,7 +90,8 @@ class Caller:
         """``path``, given with directory descriptor ``directory``, as the warden can open it.
 
         Names that mean the caller itself (/proc/self, /dev/stdout...) are spelled out, because the kernel
-        would take them for the warden's. Raises OSError: ENOENT for "", EBADF for a bad directory.
+        would take them for the warden's. Raises OSError (ENOENT) for "". Whether ``directory`` is open at
+        all, ``check_base`` tells.
         """
         if not path:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -100,10 +102,13 @@ class Caller:
         directory = directory & 0xFFFFFFFF
         if directory == libc.AT_FDCWD & 0xFFFFFFFF:
             return b"/proc/%d/cwd/%s" % (self.tid, path)
-        base = b"/proc/%d/fd/%d" % (self.tid, directory)
-        if not os.path.lexists(base):
+        return b"/proc/%d/fd/%d/%s" % (self.tid, directory, path)
+
+    def check_base(self, path: bytes) -> None:
+        """Raises OSError (EBADF) when ``path`` (as made by ``path``) begins at a descriptor that is none."""
+        own = b"/proc/%d/fd/" % self.tid
+        if path.startswith(own) and not os.path.lexists(own + path[len(own) :].partition(b"/")[0]):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return base + b"/" + path
 
     def own_view(self, path: bytes) -> bytes:
         """An absolute path with the names that mean "the caller" replaced by its thread id."""
@@ -129,14 +134,38 @@ class Caller:
                 return True
         return False
 
+    def here(self) -> Directory | None:
+        """The working directory, held open; None when it is not one to keep (deleted, below /proc) and is
+        to be looked at anew. It stays the right one until the process' next chdir, wherever it is moved."""
+        proc = self.proc
+        known = proc.here
+        if known is not None:
+            if link_of(known.fd) == known.path:
+                return known
+            proc.here = None
+        if proc.moving:
+            proc.moving.discard(self.tid)  # who makes another call has finished its chdir
+        descriptor = os.open(b"/proc/%d/cwd" % self.tid, DIRECTORY)
+        found = Directory(descriptor, link_of(descriptor))
+        if found.path.startswith(b"/proc") or found.path.endswith(b" (deleted)"):
+            return None
+        if not proc.moving:
+            proc.here = found
+        return found
+
     def cwd(self) -> str:
         """The working directory, as of the process' last chdir; empty when it cannot be read."""
-        if self.proc.cwd is None:
+        proc = self.proc
+        if proc.cwd is None or proc.moving:
+            proc.moving.discard(self.tid)
             try:
-                self.proc.cwd = os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
+                cwd = os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
             except OSError:
                 return ""
-        return self.proc.cwd
+            if proc.moving:
+                return cwd
+            proc.cwd = cwd
+        return proc.cwd
 
     def umask(self) -> int:
         """The file mode creation mask."""

@@ -19,9 +19,10 @@ from agentgate.actions import Kind
 from agentgate.gate.command import Places
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.directories import DIRECTORY, link_of
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
 from agentgate.intercept.kernel.files import Args, Handler, fail
-from agentgate.intercept.kernel.places import Object, link_of, reach
+from agentgate.intercept.kernel.places import Object, reach
 from agentgate.intercept.kernel.procs import Approved, Image, Proc, image
 
 __all__ = ["Execs"]
@@ -105,7 +106,7 @@ class Execs:
         """The real path of the directory in which a program was named."""
         if not head and directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF:
             return os.fsdecode(os.readlink(b"/proc/%d/cwd" % caller.tid))  # not as it was noted
-        place = os.open(caller.path(directory, head or b"."), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = os.open(caller.path(directory, head or b"."), DIRECTORY)
         try:
             return os.fsdecode(link_of(place))
         finally:

@@ -86,7 +86,8 @@ def _open(caller: Caller, directory: int, address: int, flags: int, mode: int) -
         keep_link = bool(flags & os.O_NOFOLLOW) or (
             flags & (os.O_CREAT | os.O_EXCL) == os.O_CREAT | os.O_EXCL
         )
-        status = place.status()
+        # nearly every file that is opened so is new, and an exception costs more than a question
+        status = place.status() if not flags & os.O_CREAT or place.there() else None
         if status is not None and not keep_link and (stat.S_ISLNK(status.st_mode) or _in_proc(place)):
             found = _through_links(caller, directory, path, place)
             if found is None:

@@ -6,10 +6,9 @@ import contextlib
 import socket
 import time
 from collections import deque
-from dataclasses import replace
 from typing import Any
 
-from agentgate.actions import Action, Answer, Process, Ruling
+from agentgate.actions import Action, Answer, Kind, Process
 from agentgate.intercept.kernel.link import pack
 
 __all__ = ["Journal", "shown"]
@@ -18,15 +17,20 @@ _BATCH = 256
 _TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 
 
+# What many decisions share: who acts, with which call, and what was said to it.
+_Setting = tuple[tuple[Process, ...], Kind, str, str, tuple[str, ...], Answer]
+
+
 class Journal:
     """The warden's outgoing side. ``broken`` once the app is gone; nothing more is sent then."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._out: deque[bytes] = deque()
-        self._rows: list[list[Any]] = []
-        self._chains: dict[int, tuple[int, tuple[Process, ...]]] = {}
-        self._rulings: dict[int, tuple[Ruling, list[Any]]] = {}
+        self._rows: list[tuple[float, int, str, str]] = []
+        # by the identities of their parts: a batch keeps them alive, so the identities stay their own
+        self._settings: dict[tuple[int, str, str, int, int], int] = {}
+        self._parts: list[_Setting] = []
         self.broken = False
 
     @property
@@ -36,36 +40,26 @@ class Journal:
 
     def record(self, action: Action, answer: Answer) -> None:
         """A decision for the audit log. Goes out with the next batch."""
-        key = id(action.chain)
-        known = self._chains.get(key)
-        if known is None:
-            # the chain stands once in a batch, and the batch keeps it alive, so the id stays its own
-            known = len(self._chains), action.chain
-            self._chains[key] = known
-        self._rows.append(
-            [
-                time.time(), action.kind, action.target, action.origin, action.syscall, action.cwd,
-                action.argv, known[0], self._ruling(answer.ruling), answer.verdict, answer.source,
-                answer.note,
-            ]
-        )  # fmt: skip
+        key = (id(action.chain), action.syscall, action.cwd, id(action.argv), id(answer))
+        number = self._settings.get(key)
+        if number is None:
+            number = self._settings[key] = len(self._parts)
+            self._parts.append(
+                (action.chain, action.kind, action.syscall, action.cwd, action.argv, answer)
+            )  # fmt: skip
+        self._rows.append((time.time(), number, action.target, action.origin))
         if len(self._rows) >= _BATCH:
             self.flush()
-
-    def _ruling(self, ruling: Ruling) -> list[Any]:
-        known = self._rulings.get(id(ruling))
-        if known is None or known[0] is not ruling:
-            if len(self._rulings) > 1024:
-                self._rulings.clear()
-            known = self._rulings[id(ruling)] = (ruling, ruling.to_wire())
-        return known[1]
 
     def flush(self) -> None:
         """Send what was recorded."""
         if self._rows:
-            chains = [[process.to_wire() for process in chain] for _, chain in self._chains.values()]
-            self.send({"type": "decided", "chains": chains, "rows": self._rows})
-            self._rows, self._chains = [], {}
+            settings = [
+                [[process.to_wire() for process in chain], kind, syscall, cwd, argv, answer.to_wire()]
+                for chain, kind, syscall, cwd, argv, answer in self._parts
+            ]
+            self.send({"type": "decided", "settings": settings, "rows": self._rows})
+            self._rows, self._parts, self._settings = [], [], {}
         self.push()
 
     def send(self, message: dict[str, Any]) -> None:
@@ -114,4 +108,4 @@ def shown(action: Action) -> Action:
             break
     if len(kept) < len(argv):
         kept.append(f"… ({len(argv) - len(kept)} more arguments)")
-    return replace(action, target=target, argv=tuple(kept))
+    return action._replace(target=target, argv=tuple(kept))

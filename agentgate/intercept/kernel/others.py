@@ -39,7 +39,9 @@ def _by_pid(caller: Caller, args: Args) -> LetGo:
 
 
 def _chdir(caller: Caller, args: Args) -> LetGo:
-    caller.proc.cwd = None
+    proc = caller.proc
+    proc.cwd = proc.here = None
+    proc.moving.add(caller.tid)  # it happens after this answer: what is read before is not kept
     return LET_GO
 
 

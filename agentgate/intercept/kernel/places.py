@@ -13,31 +13,85 @@ import os
 import re
 import stat
 
+from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.directories import DIRECTORY, Directory, link_of
 
 __all__ = ["Object", "Place", "find", "follow", "reach", "reach_at"]
 
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _DELETED = b" (deleted)"
 _PATH_MAX = 4096  # with its NUL
 _ME = b"/proc/%d" % os.getpid()
 _MY_TASK = b"/task/%d" % os.getpid()
 _OF_PROCESS = re.compile(rb"/proc/[0-9]+/", re.DOTALL)
+_NO_NAME = (b"", b".", b"..")
+_CWD = libc.AT_FDCWD & 0xFFFFFFFF
 
 
-def link_of(descriptor: int) -> bytes:
-    """The kernel's name for what is open (proc_pid_fd(5)); not a path for pipes, sockets and the like."""
-    return os.readlink(b"/proc/self/fd/%d" % descriptor)
+class Place:
+    """``name`` in a directory that is held open as ``fd``; ``path`` is its real absolute path. ``slashes``
+    when the caller wrote a final slash, which the kernel lets only mean a directory."""
+
+    __slots__ = ("_directory", "fd", "name", "path", "slashes")
+
+    def __init__(self, directory: Directory, name: bytes, *, slashes: bool) -> None:
+        self._directory = directory
+        self.fd = directory.fd
+        self.name = name
+        self.slashes = slashes
+        if name in _NO_NAME:  # no place to create or remove anything: the kernel will refuse it
+            self.path = directory.path
+        elif directory.path == b"/":
+            self.path = b"/" + name
+        else:
+            self.path = directory.path + b"/" + name
+
+    @property
+    def spelled(self) -> bytes:
+        """The name as the kernel should see it, final slash and all."""
+        return self.name + b"/" if self.slashes else self.name
+
+    def there(self) -> bool:
+        """Whether there is something by that name, a link that leads nowhere included."""
+        return os.access(self.name, os.F_OK, dir_fd=self.fd, follow_symlinks=False)
+
+    def status(self) -> os.stat_result | None:
+        """What is there, links not followed; None for nothing."""
+        try:
+            return os.stat(self.name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    @property
+    def directory(self) -> bytes:
+        """The real path of the directory."""
+        return self._directory.path
+
+    def moved(self) -> bool:
+        """Whether the directory is no longer where it was when the path was resolved."""
+        return self._directory.moved()
+
+    def close(self) -> None:
+        """Nothing: the directory is closed with the last place in it."""
 
 
-class _Open:
-    """What is held open as ``fd``, and the kernel's name for it when it was opened."""
+class Object:
+    """Something that exists, open as ``fd``. ``path`` is empty when it has no name to decide on (a pipe,
+    a memfd, a deleted file): then only who already holds it can use it, and nothing is decided."""
 
-    __slots__ = ("_link", "fd")
+    __slots__ = ("_link", "fd", "path", "status")
 
-    def __init__(self, fd: int, link: bytes) -> None:
-        self.fd = fd
-        self._link = link
+    def __init__(self, fd: int) -> None:
+        self.fd = fd  # from here on it is closed, whatever fails
+        self._link = link_of(fd)
+        self.status = os.fstat(fd)
+        gone = self.status.st_nlink == 0 and self._link.endswith(_DELETED)
+        self.path = b"" if gone or self._link[:1] != b"/" else self._link
+
+    @property
+    def again(self) -> bytes:
+        """A path that leads to this very object, whatever its names do."""
+        return b"/proc/self/fd/%d" % self.fd
 
     def moved(self) -> bool:
         """Whether it is no longer where it was when the path was resolved."""
@@ -53,60 +107,18 @@ class _Open:
         self.close()
 
 
-class Place(_Open):
-    """``name`` in the directory open as ``fd``; ``path`` is its real absolute path. ``slashes`` when the
-    caller wrote a final slash, which the kernel lets only mean a directory."""
-
-    __slots__ = ("name", "path", "slashes")
-
-    def __init__(self, fd: int, directory: bytes, name: bytes, *, slashes: bool) -> None:
-        super().__init__(fd, directory)
-        self.name = name
-        self.slashes = slashes
-        if name in (b".", b".."):  # no place to create or remove anything: the kernel will refuse it
-            self.path = directory
-        else:
-            self.path = (b"" if directory == b"/" else directory) + b"/" + name
-
-    @property
-    def spelled(self) -> bytes:
-        """The name as the kernel should see it, final slash and all."""
-        return self.name + b"/" if self.slashes else self.name
-
-    def status(self) -> os.stat_result | None:
-        """What is there, links not followed; None for nothing."""
-        try:
-            return os.stat(self.name, dir_fd=self.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    @property
-    def directory(self) -> bytes:
-        """The real path of the directory."""
-        return self._link
-
-
-class Object(_Open):
-    """Something that exists, open as ``fd``. ``path`` is empty when it has no name to decide on (a pipe,
-    a memfd, a deleted file): then only who already holds it can use it, and nothing is decided."""
-
-    __slots__ = ("path", "status")
-
-    def __init__(self, fd: int) -> None:
-        super().__init__(fd, b"")  # from here on it is closed, whatever fails
-        self._link = link_of(fd)
-        self.status = os.fstat(fd)
-        gone = self.status.st_nlink == 0 and self._link.endswith(_DELETED)
-        self.path = b"" if gone or self._link[:1] != b"/" else self._link
-
-    @property
-    def again(self) -> bytes:
-        """A path that leads to this very object, whatever its names do."""
-        return b"/proc/self/fd/%d" % self.fd
-
-
 def find(caller: Caller, directory: int, path: bytes) -> Place:
     """The place that ``path`` names, its last component not followed. Raises OSError as the kernel would."""
+    head, slash, name = path.rpartition(b"/")
+    if name not in _NO_NAME:
+        if not slash:
+            if directory & 0xFFFFFFFF == _CWD:
+                here = caller.here() or _open(caller, b"/proc/%d/cwd" % caller.tid)
+                return Place(here, name, slashes=False)
+        elif path[:1] == b"/":
+            known = caller.proc.owner.directories.find(head)
+            if known:
+                return Place(known, name, slashes=False)
     full = caller.path(directory, path)
     trail = full.rstrip(b"/")
     if not trail:
@@ -115,21 +127,31 @@ def find(caller: Caller, directory: int, path: bytes) -> Place:
     if name in (b".", b".."):
         head, name = trail, b"."
     slashes = full[-1:] == b"/" and len(full) > 1
-    return _place(
-        caller, _enter(head or b"/", _DIRECTORY), name, _plain(caller, head or b"/"), slashes=slashes
-    )
+    return Place(_open(caller, head or b"/"), name, slashes=slashes)
 
 
-def _enter(path: bytes, flags: int) -> int:
+def _open(caller: Caller, path: bytes) -> Directory:
+    """The directory at ``path``, which ``Caller.path`` made."""
+    found = _directory(caller, _enter(caller, path, DIRECTORY), _plain(caller, path))
+    if found.path == path:
+        caller.proc.owner.directories.keep(found)
+    return found
+
+
+def _enter(caller: Caller, path: bytes, flags: int) -> int:
     """Open a path that ``Caller.path`` made: it may be too long by what was put before the caller's."""
-    if len(path) < _PATH_MAX:
-        return os.open(path, flags)
-    parts = path.split(b"/", 5 if path.split(b"/", 4)[3:4] == [b"fd"] else 4)
-    base = os.open(b"/".join(parts[:-1]), _DIRECTORY)
     try:
-        return os.open(parts[-1], flags, dir_fd=base)
-    finally:
-        os.close(base)
+        if len(path) < _PATH_MAX:
+            return os.open(path, flags)
+        parts = path.split(b"/", 5 if path.split(b"/", 4)[3:4] == [b"fd"] else 4)
+        base = os.open(b"/".join(parts[:-1]), DIRECTORY)
+        try:
+            return os.open(parts[-1], flags, dir_fd=base)
+        finally:
+            os.close(base)
+    except FileNotFoundError:
+        caller.check_base(path)
+        raise
 
 
 def _plain(caller: Caller, path: bytes) -> bytes:
@@ -173,21 +195,21 @@ def _mounts() -> set[bytes]:
         return {line.split(None, 1)[0] for line in lines}
 
 
-def _place(caller: Caller, fd: int, name: bytes, plain: bytes, *, slashes: bool) -> Place:
-    """``name`` in the directory open as ``fd``, which is the place's from now on. ``plain``: see _verify."""
+def _directory(caller: Caller, fd: int, plain: bytes) -> Directory:
+    """What is open as ``fd``, which is the directory's from now on. ``plain``: see _verify."""
     try:
         real = link_of(fd)
         if real.startswith(_ME) and real[len(_ME) : len(_ME) + 1] in (b"", b"/"):
             # a link or a directory led to /proc/self: the kernel took it for the warden's
             own = b"/proc/%d" % caller.tid + real[len(_ME) :].removeprefix(_MY_TASK)
-            theirs = os.open(own, _DIRECTORY)
+            theirs = os.open(own, DIRECTORY)
             os.close(fd)
             fd = theirs
             real = plain = link_of(fd)
         if real.endswith(_DELETED) and os.fstat(fd).st_nlink == 0:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
         _verify(fd, real, plain)
-        return Place(fd, real, name, slashes=slashes)
+        return Directory(fd, real)
     except OSError:
         os.close(fd)
         raise
@@ -222,8 +244,9 @@ def _beside(caller: Caller, place: Place, target: bytes) -> Place:
     head, _, name = target.rstrip(b"/").rpartition(b"/")
     if name in (b"", b".", b".."):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-    fd = os.open(head or b".", _DIRECTORY, dir_fd=place.fd)
-    return _place(caller, fd, name, place.directory if not head else target, slashes=target[-1:] == b"/")
+    fd = os.open(head or b".", DIRECTORY, dir_fd=place.fd)
+    folder = _directory(caller, fd, place.directory if not head else target)
+    return Place(folder, name, slashes=target[-1:] == b"/")
 
 
 def reach(
@@ -233,7 +256,7 @@ def reach(
     no name and is not the caller's, unless ``unheld``."""
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     full = caller.path(directory, path)
-    found = Object(_enter(full, flags))
+    found = Object(_enter(caller, full, flags))
     return found if unheld and not found.path else _own(caller, found, _plain(caller, full))
 
 

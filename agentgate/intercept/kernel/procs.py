@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from agentgate.actions import Process
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.devices import Ptys
+from agentgate.intercept.kernel.directories import Directories, Directory
 
 __all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_umask"]
 
@@ -61,7 +62,9 @@ class Proc:
     running: Approved | None = None  # what its last held execve was approved for
     pending: tuple[Approved, ...] = ()  # the same, of each thread, until one is seen to run
     denied: tuple[str, ...] | None = None  # the command that it was last refused to run
-    cwd: str | None = None  # until its next chdir
+    cwd: str | None = None  # until its next chdir, and
+    here: Directory | None = None  # the same, held open
+    moving: set[int] = field(default_factory=set)  # threads whose chdir may not be over
     umask: int | None = None
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
 
@@ -153,6 +156,7 @@ class Procs:
         self.root = root  # the agent's first process; chains end there
         self.outside: set[int] = set()  # children of the warden that are not of the agent's tree
         self.ptys = Ptys()
+        self.directories = Directories()
         self._by_thread: dict[int, Proc] = {}
         self._by_pid: dict[int, Proc] = {}
 

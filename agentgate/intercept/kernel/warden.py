@@ -45,7 +45,7 @@ __all__ = ["Warden"]
 
 _TICK = 1.0  # seconds between looks after processes that ended; see procs.py
 _RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
-_ALLOWED = Verdict.ALLOW
+_ANSWERS = 1024  # kept, each with the ruling it is for
 
 
 @dataclass(slots=True)
@@ -75,6 +75,7 @@ class Warden:
         self._root = root
         self._started = False
         self.held = 0  # calls taken so far
+        self._answers: dict[int, Answer] = {}
         self._asked: dict[int, _Held] = {}
         self._retry: list[_Held] = []
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
@@ -209,7 +210,7 @@ class Warden:
         effect, action = held.effect, held.action
         ruling = self._ruling(held)
         if ruling.decision is Decision.ALLOW:
-            self.journal.record(shown(action), Answer(_ALLOWED, ruling.source, ruling))
+            self.journal.record(shown(action), self._allowed(ruling))
             self._perform(held)
             return
         try:
@@ -232,6 +233,16 @@ class Warden:
                 "ruling": ruling.to_wire(),
             }
         )
+
+    def _allowed(self, ruling: Ruling) -> Answer:
+        """The answer that ``ruling`` is; one and the same for one and the same ruling, which is most of the
+        time what the policy made once."""
+        known = self._answers.get(id(ruling))
+        if known is None or known.ruling is not ruling:
+            if len(self._answers) > _ANSWERS:
+                self._answers.clear()
+            known = self._answers[id(ruling)] = Answer(Verdict.ALLOW, ruling.source, ruling)
+        return known
 
     def _ruling(self, held: _Held) -> Ruling:
         first = not self._started and held.caller.proc.pid == self._root
