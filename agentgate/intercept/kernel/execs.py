@@ -13,7 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from agentgate.actions import Kind
 from agentgate.gate.command import Places
@@ -29,6 +31,14 @@ __all__ = ["Execs"]
 
 _SCRIPT_DEPTH = 5  # binfmt_script nests that deep (BINPRM_MAX_RECURSION)
 _LINE = 256  # BINPRM_BUF_SIZE
+# What these lead to (/bin is /usr/bin nowadays) changes only when the system itself is set up anew.
+_SYSTEM = {
+    os.fsencode(path): os.path.realpath(path)
+    for path in ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
+    if os.path.isdir(path)
+}
+_HEADS = 512  # of programs, that are remembered
+_SETTLED = 1_000_000_000  # ns: a file that was changed later than this may be changed again unseen
 
 
 class Execs:
@@ -38,6 +48,8 @@ class Execs:
     def __init__(self, places: Places, writable: Callable[[str], bool]) -> None:
         self._places = places
         self._writable = writable
+        self._vouch = lru_cache(maxsize=_HEADS)(places.vouch)
+        self._heads: dict[tuple[int, int, int, int], bytes] = {}
         self.handlers: dict[str, Handler] = {
             "execve": lambda c, a: self._exec(c, libc.AT_FDCWD, a[0], a[1], 0),
             "execveat": lambda c, a: self._exec(c, a[0], a[1], a[2], a[4]),
@@ -94,7 +106,7 @@ class Execs:
             named = real
         else:
             named = f"{where.rstrip('/')}/{os.fsdecode(tail)}"
-        if not self._places.vouch(named, real):
+        if not self._vouch(named, real):
             return named
         for path_ in {named, real}:
             if not self._places.system(path_) and self._writable(path_):
@@ -106,6 +118,9 @@ class Execs:
         """The real path of the directory in which a program was named."""
         if not head and directory & 0xFFFFFFFF == libc.AT_FDCWD & 0xFFFFFFFF:
             return os.fsdecode(os.readlink(b"/proc/%d/cwd" % caller.tid))  # not as it was noted
+        known = _SYSTEM.get(head)
+        if known:
+            return known
         place = os.open(caller.path(directory, head or b"."), DIRECTORY)
         try:
             return os.fsdecode(link_of(place))
@@ -141,7 +156,7 @@ class Execs:
         try:
             for _ in range(_SCRIPT_DEPTH):
                 try:
-                    head = _head(current)
+                    head = self._head(current)
                 except PermissionError:  # may be run, not read: no script then
                     images = (_image(current, line),)
                     break
@@ -169,6 +184,20 @@ class Execs:
             if current is not found:
                 current.close()
         return Approved(words, text, images, before, caller.tid, script, interpreter)
+
+    def _head(self, found: Object) -> bytes:
+        """The same, remembered for as long as the file's inode says that nothing was changed. Its clock can
+        be coarse (some ms), so a file that was changed just now is read each time."""
+        status = found.status
+        key = (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size)
+        head = self._heads.get(key)
+        if head is None:
+            head = _head(found)
+            if time.time_ns() - status.st_ctime_ns > _SETTLED:
+                if len(self._heads) >= _HEADS:
+                    self._heads.clear()
+                self._heads[key] = head
+        return head
 
     # -- what does run
 
@@ -224,6 +253,7 @@ def _over(caller: Caller, approved: Approved) -> bool:
 
 
 def _head(found: Object) -> bytes:
+    """The file's first bytes. Raises OSError (EACCES: it may be run and not read)."""
     descriptor = os.open(found.again, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return os.read(descriptor, _LINE)

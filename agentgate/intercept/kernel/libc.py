@@ -17,6 +17,7 @@ __all__ = [
     "call",
     "capset",
     "connect",
+    "leads",
     "linkat",
     "pidfd_getfd",
     "pidfd_open",
@@ -99,6 +100,23 @@ def pidfd_open(pid: int) -> int:
         if error.errno not in (errno.EINVAL, errno.ENOENT):
             raise
     return call(_PIDFD_OPEN, ctypes.c_int(pid), ctypes.c_uint(_PIDFD_THREAD))
+
+
+_open_pidfd = _libc["syscall"]
+_open_pidfd.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_uint]
+_open_pidfd.restype = ctypes.c_long
+
+
+def leads(tid: int) -> bool:
+    """Whether ``tid`` is a process, that is the first thread of one. Raises OSError when it is gone."""
+    try:
+        descriptor = _check(_open_pidfd(_PIDFD_OPEN, tid, 0))
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return False
+        raise
+    os.close(descriptor)
+    return True
 
 
 _getfd = _libc["syscall"]

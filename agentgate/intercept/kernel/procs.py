@@ -172,6 +172,10 @@ class Procs:
 
     @staticmethod
     def _group(tid: int) -> int:
+        """The process of thread ``tid``. Most first calls are of the thread that leads it, which the kernel
+        tells ten times as fast: pidfd_open(2) takes no other."""
+        if libc.leads(tid):
+            return tid
         status = _read(f"/proc/{tid}/status", 256)
         at = status.index(b"\nTgid:\t") + 7
         return int(status[at : status.index(b"\n", at)])
