@@ -20,6 +20,7 @@ from typing import Any
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from agentgate.audit.lines import Lines
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 
@@ -45,8 +46,6 @@ class AuditWriter:
         retry: float = RETRY,
     ) -> None:
         self.path = path
-        self.session = session
-        self.agent = agent
         self.failed = ""
         self.written = 0
         self._complain = complain or (lambda _text: None)
@@ -55,6 +54,7 @@ class AuditWriter:
         self._queue: asyncio.Queue[Any] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._number = 0
+        self._form = Lines(session, agent)
         self._lines = bytearray()  # not on disk yet; may begin in the middle of a line (short write)
 
     async def start(self) -> None:
@@ -126,7 +126,7 @@ class AuditWriter:
     def _take(self, records: Iterable[Record]) -> None:
         for record in records:
             self._number += 1
-            self._lines += record.to_line(session=self.session, agent=self.agent, number=self._number)
+            self._lines += self._form.line(record, self._number)
 
     async def _write(self) -> None:
         assert self._file is not None

@@ -2,12 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source, Verdict
+from agentgate.audit.lines import Lines
 from agentgate.audit.read import parse
 from agentgate.audit.record import Record
 
@@ -52,6 +54,18 @@ def records(draw):
         draw(st.integers(0, 10**9)),
         draw(st.sampled_from(["kernel", "shim", "proxy"])),
     )
+
+
+@given(st.lists(records(), max_size=4), texts, texts)
+def test_what_records_share_is_made_once_and_right(some, target, origin):
+    """The same line, whether its parts were met before or not."""
+    lines = Lines("5e55", "claude")
+    again = [
+        replace(record, time=1.5, action=record.action._replace(target=target, origin=origin))
+        for record in some
+    ]
+    for number, record in enumerate([*some, *again, *some]):
+        assert lines.line(record, number) == record.to_line(session="5e55", agent="claude", number=number)
 
 
 @given(records())
