@@ -4,7 +4,9 @@ by the session itself or by somebody outside: a call ends where it ends without 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 
 import pytest
 from harness import World, deny
@@ -123,3 +125,29 @@ def test_somebody_outside_moves_it(worlds: World) -> None:
     assert asked == [str(outside / "e/relative2")]
     assert sorted(os.listdir(outside / "e")) == ["absolute1", "relative1"]
     assert os.listdir(project / "d") == ["absolute2"]
+
+
+def test_something_is_mounted_over_it(world: World) -> None:
+    """A write goes to what lies on top now, as everybody else sees it."""
+    place = world.project / "d"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "none", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("not here: the right to mount")
+    subprocess.run(["umount", place], check=True)
+    code = FOR_EVER.replace(
+        'os.chdir("d"); here = os.getcwd()', 'here = os.getcwd() + "/d"; os.mkdir("w"); os.chdir("w")'
+    )
+    with world.start(sys.executable, "-c", code, pty=True, operator=deny) as run:
+        run.says("ready")
+        run.type("1\n")
+        run.says("made1")
+        subprocess.run(mount, check=True)
+        try:
+            run.type("2\n")
+            run.says("made2")
+            assert os.listdir(place) == ["absolute2"]
+        finally:
+            time.sleep(2.5)  # what it has not used for a second the gate does not hold open
+            subprocess.run(["umount", place], check=True)
+    assert os.listdir(place) == ["absolute1"]

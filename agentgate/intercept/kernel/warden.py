@@ -97,6 +97,8 @@ class Warden:
         gone. Returns then; the caller ends the tree. ``trouble`` tells, by its end, that the agent's program
         runs, or else why it cannot; ``unpacker`` may hold messages that came with the order."""
         poll = select.poll()
+        mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        poll.register(mounts, select.POLLPRI)  # proc_pid_mounts(5); first, as a call behind it may be there
         listener, link = self._listener.descriptor, self._link.fileno()
         poll.register(listener, select.POLLIN)
         poll.register(link, select.POLLIN)
@@ -117,6 +119,8 @@ class Warden:
                         call = self._listener.receive()
                         if call is not None:
                             self._take(call)
+                elif descriptor == mounts:
+                    self._procs.directories.forget()  # something may lie over one of them now
                 elif descriptor == trouble:
                     poll.unregister(trouble)
                     self._tell_start(trouble)
@@ -156,6 +160,7 @@ class Warden:
     def _tick(self) -> None:
         self.journal.flush()
         self._procs.sweep()
+        self._procs.directories.forget()  # what is held open cannot be unmounted
         for number in [number for number in self._asked if not self._listener.alive(number)]:
             self._asked.pop(number).effect.close()
             self.journal.send({"type": "withdrawn", "number": number})
