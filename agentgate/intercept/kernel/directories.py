@@ -43,8 +43,8 @@ class Directories:
 
     ``find`` answers for a path that was written as the real path of what it leads to, so that no link on
     the way could have been turned. Permissions on the way are not looked at again: whoever changes those
-    of a directory calls ``forget``, and so does who sees that something was mounted. Nothing below /proc or directly in /dev is kept: names there mean the
-    caller.
+    of a directory calls ``forget``, and so does who sees that something was mounted. Nothing below /proc or
+    directly in /dev is kept: names there mean the caller.
     """
 
     def __init__(self) -> None:
