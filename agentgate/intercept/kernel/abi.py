@@ -16,7 +16,7 @@ from typing import Final
 
 from agentgate.intercept.kernel import numbers
 
-__all__ = ["ALLOW", "HOLD", "REFUSE", "SIGNALS", "Abi", "native"]
+__all__ = ["ALLOW", "HOLD", "REFUSE", "SIGNALS", "Abi", "native", "number_of"]
 
 # Reads, waits, memory, own descriptors, own threads and signals. A write(2) is here because the
 # descriptor it writes to was given by the gate.
@@ -106,3 +106,12 @@ ABIS: Final = {
 def native() -> Abi | None:
     """This machine's ABI, None when the gate has no table for it."""
     return ABIS.get(os.uname().machine)
+
+
+_NATIVE: Final = native()
+
+
+def number_of(name: str) -> int:
+    """This machine's number of a call that the gate itself makes; one that no kernel knows (ENOSYS) where
+    there is no table."""
+    return _NATIVE.numbers[name] if _NATIVE else -1

@@ -15,10 +15,13 @@ import os
 import struct
 
 from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.abi import number_of
 
 __all__ = ["abi_version", "restrict"]
 
-_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
+_CREATE = number_of("landlock_create_ruleset")
+_ADD_RULE = number_of("landlock_add_rule")
+_RESTRICT = number_of("landlock_restrict_self")
 
 _WRITE_FILE, _IOCTL_DEV = 1 << 1, 1 << 15
 # REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM

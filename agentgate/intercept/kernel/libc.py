@@ -8,6 +8,8 @@ import os
 import struct
 from typing import Any, Final
 
+from agentgate.intercept.kernel.abi import number_of
+
 __all__ = [
     "AT_EMPTY_PATH",
     "AT_FDCWD",
@@ -37,10 +39,8 @@ AT_SYMLINK_NOFOLLOW: Final = 0x100
 AT_SYMLINK_FOLLOW: Final = 0x400
 AT_EMPTY_PATH: Final = 0x1000
 
-_X86 = os.uname().machine == "x86_64"
-_RENAMEAT2: Final = 316 if _X86 else 276
-_CAPSET: Final = 126 if _X86 else 91
-_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
+_RENAMEAT2, _CAPSET = number_of("renameat2"), number_of("capset")
+_PIDFD_OPEN, _PIDFD_GETFD = number_of("pidfd_open"), number_of("pidfd_getfd")
 _PIDFD_THREAD: Final = os.O_EXCL  # pidfd_open(2): a thread that leads no group, since Linux 6.9
 
 

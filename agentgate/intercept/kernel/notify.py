@@ -11,10 +11,11 @@ import struct
 from typing import NamedTuple
 
 from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel.abi import number_of
 
 __all__ = ["Call", "Listener", "install"]
 
-_SECCOMP = 317 if os.uname().machine == "x86_64" else 277
+_SECCOMP = number_of("seccomp")
 _SET_MODE_FILTER = 1
 _NEW_LISTENER, _WAIT_KILLABLE = 1 << 3, 1 << 5
 
@@ -26,7 +27,6 @@ def _ioctl(direction: int, number: int, size: int) -> int:
 _RECV, _SEND = _ioctl(3, 0, 80), _ioctl(3, 1, 24)
 _ID_VALID, _ADDFD, _SET_FLAGS = _ioctl(1, 2, 8), _ioctl(1, 3, 24), _ioctl(1, 4, 8)
 _CONTINUE = 1
-_O_CLOEXEC = 0o2000000
 
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _RESPONSE = struct.Struct("=QqiI")
@@ -102,7 +102,7 @@ class Listener:
         the caller has no free number; the call is then still to be answered.
         """
         # a bytearray, because only for one of these does ioctl() tell the call's own return value
-        order = bytearray(_ADD.pack(call, 0, descriptor, 0, _O_CLOEXEC if cloexec else 0))
+        order = bytearray(_ADD.pack(call, 0, descriptor, 0, os.O_CLOEXEC if cloexec else 0))
         while True:
             try:
                 number = fcntl.ioctl(self.descriptor, _ADDFD, order)
