@@ -19,7 +19,7 @@ from agentgate.gate.decide import Decider
 from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
 from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
-from agentgate.intercept.backend import Backend, GateUnavailable, Launch
+from agentgate.intercept.backend import DOCTOR, Backend, GateUnavailable, Launch
 from agentgate.intercept.dns.service import Names
 from agentgate.intercept.proxy.dial import Resolve, lookup
 from agentgate.intercept.proxy.server import Proxy
@@ -140,7 +140,7 @@ class Session:
         lacking = missing()
         if lacking:
             raise GateUnavailable(
-                f"the kernel gate cannot run here: {lacking}. --gate shim runs the portable gate, "
+                f"the kernel gate cannot run here: {lacking}. {DOCTOR}; --gate shim runs the portable gate, "
                 "which holds only what goes through PATH and the proxy"
             )
         return KernelBackend(

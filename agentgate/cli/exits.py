@@ -13,6 +13,7 @@ __all__ = [
     "DENY",
     "GATE_LOST",
     "NOT_FOUND",
+    "NO_GATE",
     "OK",
     "SIGNALLED",
     "UNAVAILABLE",
@@ -23,6 +24,7 @@ __all__ = [
 OK = 0
 ALLOW = 0  # check: allowed
 DENY = 1  # check: denied
+NO_GATE = 1  # doctor: the kernel gate cannot run here, or does not hold
 USAGE = 2  # bad command line, policy or file: one line on standard error
 ASK = 3  # check: you would be asked
 UNAVAILABLE = 69  # the chosen gate cannot run here (EX_UNAVAILABLE, sysexits.h)

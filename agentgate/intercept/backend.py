@@ -15,6 +15,7 @@ from agentgate.actions import Process
 from agentgate.policy.model import Policy
 
 __all__ = [
+    "DOCTOR",
     "Announce",
     "Attribute",
     "Backend",
@@ -27,6 +28,9 @@ __all__ = [
 
 # (ip, port) of a client of the proxy -> its process chain; None: not a process of this session
 Attribute = Callable[[tuple[str, int]], Awaitable[tuple[Process, ...] | None]]
+
+
+DOCTOR = "agentgate doctor says what holds here and what to do"
 
 
 class GateUnavailable(RuntimeError):

@@ -27,6 +27,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
+from agentgate.doctor.remote import examine
 from agentgate.gate.events import Decided, Event, Notice
 from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
@@ -39,6 +40,7 @@ from agentgate.tui.inputs import (
     Clicked,
     Drawn,
     Effect,
+    Examine,
     Give,
     Happening,
     HintOver,
@@ -60,6 +62,7 @@ from agentgate.tui.room import Room
 from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
 from agentgate.tui.step import step
 from agentgate.tui.theme import DARK, VARIABLES
+from agentgate.tui.widgets.health import Health
 from agentgate.tui.widgets.queue import QueuePanel
 
 __all__ = ["GATE_LOST", "ControlRoom", "run", "run_tui"]
@@ -223,6 +226,18 @@ class ControlRoom(App[int], inherit_bindings=False):
                 self._spawn(self._leave_after_output())
             case Quit():
                 self._spawn(self._leave())
+            case Examine():
+                if not self._overlay.health.trying:
+                    self._overlay.health = Health(trying=True)
+                    self._spawn(self._examine())
+
+    async def _examine(self) -> None:
+        """Find out, in a process of its own, what holds on this machine; the cover shows it."""
+        try:
+            self._overlay.health = Health(await examine())
+        except OSError as error:
+            self._overlay.health = Health(error=error.strerror or str(error))
+        self._show()
 
     def _offer_always(self, number: int) -> None:
         ask = self.state.ask(number)

@@ -23,7 +23,7 @@ class Context(StrEnum):
     CONTROL = "In CONTROL mode"
     SHEET = "On the sheet of a rule"
     QUIT = "When asked about quitting"
-    READ = "When reading this help, an action or a rule"
+    READ = "When reading this help, an action, a rule or what holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("panel-3", _C, ("3",), "Audit: every decision, as it is made"),
     Command("panel-4", _C, ("4",), "Policy: the rules in force"),
     Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
+    Command("health", _C, ("h",), "What holds on this machine: tries it, as agentgate doctor does"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
     Command("write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write"),

@@ -15,6 +15,7 @@ __all__ = [
     "Clicked",
     "Drawn",
     "Effect",
+    "Examine",
     "Give",
     "Happening",
     "HintOver",
@@ -154,4 +155,9 @@ class Quit:
     """Leave now; the agent, if it still runs, is ended."""
 
 
-Effect = Give | AskAlways | WriteRule | SendLeader | Move | Leave | Quit
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Find out what holds on this machine, for the cover that shows it."""
+
+
+Effect = Give | AskAlways | WriteRule | SendLeader | Move | Leave | Quit | Examine

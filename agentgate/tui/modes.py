@@ -36,3 +36,4 @@ class Cover(StrEnum):
     RULE = "rule"
     SHEET = "sheet"
     QUIT = "quit"
+    HEALTH = "health"

@@ -13,6 +13,7 @@ from agentgate.tui.room import Room
 from agentgate.tui.state import State
 from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
+from agentgate.tui.widgets.health import Health, health_lines
 from agentgate.tui.widgets.policy import rule_in_full
 
 __all__ = ["Overlay"]
@@ -23,11 +24,13 @@ _TITLES = {
     Cover.RULE: "rule",
     Cover.SHEET: "allow always",
     Cover.QUIT: "leave?",
+    Cover.HEALTH: "what holds here",
 }
 
 
 class Overlay:
-    """``draft`` is the rule that the sheet shows, and that its ``enter`` writes."""
+    """``draft`` is the rule that the sheet shows, and that its ``enter`` writes; ``health`` what was found
+    out of this machine."""
 
     def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
@@ -35,6 +38,7 @@ class Overlay:
         self._session = session
         self._screen: covers.Cover | None = None
         self.draft: Draft | None = None
+        self.health = Health()
 
     def show(self, state: State, now: float) -> None:
         if state.cover is Cover.NONE:
@@ -49,6 +53,8 @@ class Overlay:
         ask = state.ask(state.selected)
         if state.cover is Cover.HELP:
             lines = covers.help_lines(cells)
+        elif state.cover is Cover.HEALTH:
+            lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:
             lines = rule_in_full(self._room.policy.chosen, self._session.policy, cells)
         elif state.cover is Cover.ACTION and ask is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agentgate.actions import Verdict
 from agentgate.tui import commands
 from agentgate.tui.commands import LEADER, Context
-from agentgate.tui.inputs import AskAlways, Effect, Give, Move, Moves, Quit, SendLeader, WriteRule
+from agentgate.tui.inputs import AskAlways, Effect, Examine, Give, Move, Moves, Quit, SendLeader, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.state import ARM_SECONDS, Hint, State
 
@@ -140,6 +140,7 @@ _VERBS: dict[str, Callable[[State, float], Step]] = {
     "close": _close,
     "full": _full,
     "help": _just(cover=Cover.HELP),
+    "health": lambda state, now: Step(replace(state, cover=Cover.HEALTH), (Examine(),)),
     "next-panel": _turn(1),
     "previous-panel": _turn(-1),
     **{how: _move(how) for how in ("next", "previous", "page-down", "page-up", "first", "last")},

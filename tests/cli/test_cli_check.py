@@ -177,7 +177,7 @@ def test_check_reads_the_policy_it_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no command: tui, run, init, check or audit (agentgate --help)"),
+        ((), "no command: tui, run, init, check, audit or doctor (agentgate --help)"),
         (("check",), "the following arguments are required: ACTION, TARGET (see agentgate check --help)"),
         (("check", "exec"), "check exec: no target (see agentgate check --help)"),
         (("check", "fs_write", ""), "check fs_write: no target (see agentgate check --help)"),
@@ -249,7 +249,7 @@ def test_init_writes_through_no_link(world: World) -> None:
     assert victim.read_text() == "precious" and not world.policy.is_symlink()
 
 
-@pytest.mark.parametrize("name", ["", "tui", "run", "init", "check", "audit"])
+@pytest.mark.parametrize("name", ["", "tui", "run", "init", "check", "audit", "doctor"])
 def test_help_has_an_example(world: World, name: str) -> None:
     done = world.agentgate(*filter(None, (name, "--help")))
     assert (done.returncode, done.stderr) == (0, "")

@@ -78,6 +78,7 @@ SECCOMP = {
     "SECCOMP_IOCTL_NOTIF_ID_VALID": notify._ID_VALID, "SECCOMP_IOCTL_NOTIF_ADDFD": notify._ADDFD,
     "SECCOMP_IOCTL_NOTIF_SET_FLAGS": notify._SET_FLAGS,
     "SECCOMP_USER_NOTIF_FLAG_CONTINUE": notify._CONTINUE,
+    "SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP": notify._SYNC_WAKE_UP,
     "sizeof(struct seccomp_notif)": notify._NOTIFICATION.size,
     "sizeof(struct seccomp_notif_resp)": notify._RESPONSE.size,
     "sizeof(struct seccomp_notif_addfd)": notify._ADD.size,

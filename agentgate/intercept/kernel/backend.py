@@ -21,11 +21,11 @@ from agentgate.gate.command import Places
 from agentgate.gate.events import Decided, GateLost, Notice
 from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
-from agentgate.intercept.backend import GateUnavailable, Launch
+from agentgate.intercept.backend import DOCTOR, GateUnavailable, Launch
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.arrivals import Arrivals, Naming
 from agentgate.intercept.kernel.link import LinkError, Unpacker, pack
-from agentgate.intercept.kernel.probe import missing
+from agentgate.intercept.kernel.probe import SECOND_LISTENER, missing
 from agentgate.intercept.kernel.procs import descendants
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
@@ -202,7 +202,7 @@ class KernelBackend:
         reason = f"{why} ({last})" if last else why
         await _end_orphans(self._root)
         if not self._started.done():
-            self._fail(GateUnavailable(f"the kernel gate could not start: {reason}"))
+            self._fail(GateUnavailable(f"the kernel gate could not start: {reason}. {DOCTOR}"))
         elif not self._stopping and self._started.exception() is None:
             self._gate.close(f"the gate is gone: {why}")
             self._gate.hub.post(GateLost(f"{reason}; nothing pending was done, the agent's tree was ended"))
@@ -244,8 +244,8 @@ class KernelBackend:
         if text.startswith("run "):
             self._fail(OSError(code, os.strerror(code), self._command))
             return
-        why = "another seccomp listener is already here" if code == errno.EBUSY else printable(text, 300)
-        self._fail(GateUnavailable(f"the kernel gate could not start: {why}"))
+        why = SECOND_LISTENER if code == errno.EBUSY else printable(text, 300)
+        self._fail(GateUnavailable(f"the kernel gate could not start: {why}. {DOCTOR}"))
 
     def _fail(self, error: Exception) -> None:
         """Let ``start`` raise ``error``."""

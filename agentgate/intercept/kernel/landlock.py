@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import struct
 
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.abi import number_of
 
-__all__ = ["abi_version", "restrict"]
+__all__ = ["abi_version", "absent", "restrict"]
 
 _CREATE = number_of("landlock_create_ruleset")
 _ADD_RULE = number_of("landlock_add_rule")
@@ -34,9 +35,26 @@ _SCOPES = 0b11  # abstract unix sockets, signals; ABI 6
 def abi_version() -> int:
     """The kernel's Landlock ABI, 0 where it has none or it is switched off."""
     try:
-        return libc.call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+        return _version()
     except OSError:
         return 0
+
+
+def absent() -> str:
+    """Why there is no Landlock here, in one line; empty where there is."""
+    try:
+        _version()
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return "Landlock is built into the kernel and switched off (add 'landlock' to lsm= at boot)"
+        if error.errno == errno.ENOSYS:
+            return "the kernel has no Landlock (5.13 or later, with CONFIG_SECURITY_LANDLOCK)"
+        return f"Landlock is refused here: {error.strerror} (a container's seccomp profile does that)"
+    return ""
+
+
+def _version() -> int:
+    return libc.call(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1))
 
 
 def restrict(abi: int) -> None:

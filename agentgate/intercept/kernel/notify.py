@@ -26,7 +26,7 @@ def _ioctl(direction: int, number: int, size: int) -> int:
 
 _RECV, _SEND = _ioctl(3, 0, 80), _ioctl(3, 1, 24)
 _ID_VALID, _ADDFD, _SET_FLAGS = _ioctl(1, 2, 8), _ioctl(1, 3, 24), _ioctl(1, 4, 8)
-_CONTINUE = 1
+_CONTINUE, _SYNC_WAKE_UP = 1, 1
 
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _RESPONSE = struct.Struct("=QqiI")
@@ -65,9 +65,14 @@ class Listener:
         self.descriptor = descriptor
         self._buffer = bytearray(80)
         self._zero = bytes(80)
-        if sync_wake_up:  # Linux 6.6; the caller then runs on this CPU next, which saves a migration
+        if sync_wake_up:
             with contextlib.suppress(OSError):
-                fcntl.ioctl(descriptor, _SET_FLAGS, 1)
+                self.sync_wake_up()
+
+    def sync_wake_up(self) -> None:
+        """From now on the caller runs on this CPU next when it is answered, which saves a migration.
+        Raises OSError before Linux 6.6."""
+        fcntl.ioctl(self.descriptor, _SET_FLAGS, _SYNC_WAKE_UP)
 
     def receive(self) -> Call | None:
         """The next call, None when the caller died before it was received. Call after poll(2) says so."""
