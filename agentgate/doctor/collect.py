@@ -97,8 +97,9 @@ def _in_a_folder(work: Callable[[str], Any], seconds: float) -> Finding:
 
 def _floor(folder: str) -> list[str]:
     from agentgate.doctor.floor import refused
+    from agentgate.intercept.kernel.landlock import abi_version
 
-    return refused(folder)
+    return refused(folder, abi_version())
 
 
 def _network() -> None:

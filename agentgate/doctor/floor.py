@@ -15,10 +15,10 @@ __all__ = ["refused"]
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def refused(folder: str) -> list[str]:
+def refused(folder: str, abi: int) -> list[str]:
     """Which of ``write``, ``create``, ``move``, ``connect``, ``abstract`` and ``signal`` a process in the
-    domain cannot do in ``folder`` and beyond it, though it could before. Raises OSError when there can be
-    no domain.
+    domain (of Landlock ABI ``abi``) cannot do in ``folder`` and beyond it, though it could before. Raises
+    OSError when there can be no domain.
     """
     with contextlib.ExitStack() as stack:
         outside = os.fork()  # outside the domain, because it was there before
@@ -30,7 +30,7 @@ def refused(folder: str) -> list[str]:
             before = {name for name, act in attempts.items() if _works(act)}
             pid = os.fork()
             if pid == 0:
-                _inside(attempts)
+                _inside(attempts, abi)
             _, status = os.waitpid(pid, 0)
             bits = os.waitstatus_to_exitcode(status)
             if not 0 <= bits < 64:
@@ -41,10 +41,10 @@ def refused(folder: str) -> list[str]:
             os.waitpid(outside, 0)
 
 
-def _inside(attempts: dict[str, Callable[[], object]]) -> None:
+def _inside(attempts: dict[str, Callable[[], object]], abi: int) -> None:
     try:
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        landlock.restrict(landlock.abi_version())
+        landlock.restrict(abi)
         os._exit(sum(1 << index for index, act in enumerate(attempts.values()) if not _works(act)))
     finally:
         os._exit(255)

@@ -71,7 +71,8 @@ def launch(plan: Plan) -> Started:
         os.close(trouble)
         ours.close()
         os.waitpid(pid, 0)
-        raise OSError(0, text or "the agent's process ended before it started")
+        code, _, words = (text or "0:the agent's process ended before it started").partition(":")
+        raise OSError(int(code), words)
     pidfd = libc.pidfd_open(pid)
     try:
         listener = libc.pidfd_getfd(pidfd, _READY.unpack(ready)[0])
