@@ -52,6 +52,9 @@ class _Drill:
         self._project = root / "project"
         for name in ("project", "home"):
             (root / name).mkdir()
+        self._secret = root / "home" / ".ssh" / "id_ed25519"
+        self._secret.parent.mkdir()
+        self._secret.write_text("no secret at all\n")
         (root / "policy.yaml").write_text(_POLICY)
         self._sockets = contextlib.ExitStack()
         self._shut, self._open, self._unix, self._udp = (self._socket(*kind) for kind in (
@@ -76,7 +79,8 @@ class _Drill:
             "outside": str(self._outside), "inside": str(self._project / "inside"), "late": str(self._late),
             "port": self._shut.getsockname()[1], "open_port": self._open.getsockname()[1],
             "udp_port": self._udp.getsockname()[1], "socket": str(self._root / "socket"), "pid": os.getpid(),
-            "io_uring_setup": number_of("io_uring_setup"), "openat2": number_of("openat2"),
+            "secret": str(self._secret), "openat2": number_of("openat2"),
+            "io_uring_setup": number_of("io_uring_setup"),
         }  # fmt: skip
         command = (sys.executable, "-I", "-S", drilled.__file__, json.dumps(order))
         env = {"PATH": os.defpath, "HOME": str(self._root / "home"), "LANG": "C.UTF-8"}
@@ -135,6 +139,7 @@ class _Drill:
             str(self._outside): "files",
             str(self._project / "inside"): "performed",
             str(self._late): "late",
+            str(self._secret): "reads",
             f"127.0.0.1:{self._shut.getsockname()[1]}": "connections",
             f"127.0.0.1:{self._open.getsockname()[1]}": "connected",
             f"unix:{self._root / 'socket'}": "unix",
@@ -184,7 +189,10 @@ class _Drill:
             for record in (entry.record for entry in Log(self._root / "audit.jsonl"))
             if record.answer.verdict is Verdict.DENY
         }
-        asked = {name: self._held(name, said[name]) for name in ("files", "connections", "unix", "programs")}
+        asked = {
+            name: self._held(name, said[name])
+            for name in ("files", "connections", "unix", "programs", "reads")
+        }
         recorded = str(self._outside) in denied and any(target.endswith("exit 7") for target in denied)
         kept = sum(1 << capability for capability in caps.KEPT)
         return asked | {

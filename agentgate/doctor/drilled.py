@@ -74,6 +74,7 @@ def main(order: dict[str, Any]) -> None:
         "connections": outcome(lambda: connect(("127.0.0.1", order["port"]))),
         "connected": outcome(lambda: connect(("127.0.0.1", order["open_port"]))),
         "unix": outcome(lambda: connect(order["socket"], socket.AF_UNIX)),
+        "reads": outcome(lambda: os.close(os.open(order["secret"], os.O_RDONLY))),
         "programs": outcome(lambda: os.posix_spawn("/bin/sh", ["sh", "-c", "exit 7"], {})),
         "udp": outcome(lambda: datagram(order["udp_port"])),
         "signals": outcome(lambda: os.kill(order["pid"], 0)),

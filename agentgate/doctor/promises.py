@@ -49,7 +49,7 @@ _PROCESSES = "The agent cannot touch your other processes"
 _RINGS = "No call goes around the filter"
 _FLOOR = "What slips past the filter has no rights"
 _CLOSED = "It fails closed"
-_RECORD = "Every refusal is on record"
+_RECORD = "Every decision is on record"
 _ROOT = "Root's dangerous rights are dropped"
 _ONCE = "One action is one question"
 _CHEAP = "Held calls are cheap"
@@ -108,7 +108,7 @@ def rows(facts: Facts) -> tuple[Row, ...]:
         _seen(facts, _RINGS, ("io_uring", "openat2"), "io_uring and openat2 are refused"),
         _floor(facts),
         _seen(facts, _CLOSED, ("lost",), "the warden was killed: nothing it held happened, its tree ended"),
-        _seen(facts, _RECORD, ("record",), "the refusals of this trial were in its record"),
+        _seen(facts, _RECORD, ("record",), "what was refused in this trial was in its record"),
         _root(facts),
         _once(facts),
         _cheap(facts),
@@ -174,7 +174,7 @@ def _floor(facts: Facts) -> Row:
     if floor is None or not floor.ok:
         return Row(_FLOOR, Grade.NOT, floor.why if floor else "not tried", _REPORT)
     lacks = lacking(facts.landlock)
-    outside = "truncation, UDP and unix sockets by path are the filter's alone"
+    outside = "modes, times, truncation, UDP and unix sockets by path are the filter's alone"
     expected = {"write", "create", "move"} | ({"connect"} if facts.landlock >= 4 else set())
     expected |= {"abstract", "signal"} if facts.landlock >= SCOPES else set()
     leaks = sorted(expected - set(floor.value or ()))
@@ -220,11 +220,17 @@ def _cheap(facts: Facts) -> Row:
 
 def _always(facts: Facts) -> tuple[Row, ...]:
     """What does not hang on the kernel gate."""
-    reads = Row(
+    return (_reads(facts), _screen(facts))
+
+
+def _reads(facts: Facts) -> Row:
+    read = facts.drill.get("reads")
+    if read and read.ok:
+        return Row(_READS, Grade.HOLDS, "tried: reading a key in ~/.ssh was held and refused")
+    return Row(
         _READS, Grade.NOT, "reads are not gated: the agent reads what you can read",
         "keep the list of allowed hosts short: what was read leaves through an allowed one only",
     )  # fmt: skip
-    return (reads, _screen(facts))
 
 
 def _screen(facts: Facts) -> Row:

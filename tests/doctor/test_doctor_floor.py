@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from agentgate.doctor import floor
 from agentgate.doctor.attempt import attempt
-from agentgate.intercept.kernel import landlock
+from agentgate.intercept.kernel import landlock, libc
 
 HERE = landlock.abi_version()
 EXPECTED = {
@@ -29,6 +30,34 @@ def test_each_abi_refuses_what_the_table_says(abi: int, tmp_path: Path) -> None:
     found = attempt(lambda: floor.refused(str(tmp_path), abi))
     assert found.ok, found.why
     assert found.value == EXPECTED[abi]
+
+
+def test_what_is_the_filters_alone(tmp_path: Path) -> None:
+    """In the fullest domain these still work: a mistake of the filter in one of them would be an escape."""
+    path = tmp_path / "file"
+    path.write_text("text")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "socket"))
+    server.listen()
+
+    def inside() -> int:
+        libc.prctl(38, 1)  # PR_SET_NO_NEW_PRIVS
+        landlock.restrict(HERE)
+        with pytest.raises(PermissionError):
+            path.write_text("other")
+        os.chmod(path, 0o400)
+        os.utime(path, (1, 1))
+        os.truncate(path, 2)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(tmp_path / "socket"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            return sock.sendto(b"x", ("127.0.0.1", 9))
+
+    found = attempt(inside)
+    server.close()
+    assert found.value == 1, found.why
+    status = path.stat()
+    assert (status.st_mode & 0o777, status.st_size) == (0o400, 2)
 
 
 def test_without_a_domain_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

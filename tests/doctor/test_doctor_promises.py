@@ -53,6 +53,12 @@ def test_the_best_machine_holds_everything_but_reads() -> None:
     assert all(row.why for row in found.rows)
 
 
+def test_reads_hold_once_the_drill_sees_them_held() -> None:
+    assert row(BEST, "secret").grade is Grade.NOT
+    assert row(but(drill={"reads": Finding(False, "it was not asked about")}), "secret").grade is Grade.NOT
+    assert row(but(drill={"reads": YES}), "secret").grade is Grade.HOLDS
+
+
 @pytest.mark.parametrize("name", sorted(set(DRILL) - {"names", "performed", "connected"}))
 def test_whatever_the_drill_saw_pass_makes_the_gate_unfit(name: str) -> None:
     uid = 0 if name == "root" else 1000

@@ -1,5 +1,8 @@
 """The floor: a Landlock domain (landlock(7)) that changes no file, reaches no port, signals nobody outside.
 
+It knows nothing of modes, owners, times and attributes (chmod(2) and its kin), of UDP, nor of unix sockets
+by path: those are held by the filter alone.
+
 Everything the agent is allowed to do is done by the warden, which stands outside the domain. So a call
 that the filter lets go by mistake, or one whose arguments were swapped after a check, finds no right to
 use. Two rights are left out on purpose: reading (it would slow every open), and TRUNCATE, because
