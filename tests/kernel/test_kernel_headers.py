@@ -47,6 +47,7 @@ HEADERS = (
     "linux/seccomp.h", "linux/sem.h", "linux/shm.h", "linux/sock_diag.h", "linux/sockios.h", "linux/stat.h",
 )  # fmt: skip
 
+ENUMERATORS = {"LANDLOCK_RULE_PATH_BENEATH"}
 FILTER = {
     "O_WRONLY | O_RDWR | O_CREAT | O_TRUNC": filter.WRITING,
     "TIOCSTI": filter._TIOCSTI, "TIOCLINUX": filter._TIOCLINUX, "TIOCSETD": filter._TIOCSETD,
@@ -155,7 +156,7 @@ def compiled(machine: str, expressions: Iterable[str]) -> dict[str, int]:
     absent = 0x7E57AB5E7E57AB5E
     for expression in asked:
         macros = re.findall(r"\b(?:__NR_\w+|_*[A-Z][A-Z0-9_]{2,})\b", expression)
-        guard = " && ".join(f"defined({name})" for name in macros) or "1"
+        guard = " && ".join(f"defined({name})" for name in macros if name not in ENUMERATORS) or "1"
         if expression.startswith("SECCOMP_IOCTL"):  # said in terms of struct and _IOC()
             guard = f"defined({expression})"
         text.append(f"#if {guard}\n(unsigned long long)({expression}),\n#else\n{absent}ULL,\n#endif\n")
@@ -207,7 +208,10 @@ def test_the_table_misses_no_call(machine: abi.Abi) -> None:
     names = set(re.findall(r"^#define __NR_([a-z]\w*) ", listing, re.MULTILINE))
     names -= {"syscalls", "arch_specific_syscall"}
     assert len(names) > 250
-    assert names - set(machine.numbers) == set()
+    numbers = compiled(machine.machine, [f"__NR_{name}" for name in names])
+    newest = max(machine.numbers.values())  # what is newer is meant not to be known
+    missing = {name[5:] for name, number in numbers.items() if number <= newest} - set(machine.numbers)
+    assert missing <= {"uretprobe"}  # the kernel's own code makes that one, no program
 
 
 def test_open_flags_that_differ_are_told_apart(machine: abi.Abi) -> None:
