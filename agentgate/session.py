@@ -135,7 +135,7 @@ class Session:
             from agentgate.intercept.shim.backend import ShimBackend
 
             return ShimBackend(self.gate, agent=self.settings.agent)
-        from agentgate.intercept.kernel.backend import KernelBackend, missing
+        from agentgate.intercept.kernel.support import missing
 
         lacking = missing()
         if lacking:
@@ -143,6 +143,8 @@ class Session:
                 f"the kernel gate cannot run here: {lacking}. {DOCTOR}; --gate shim runs the portable gate, "
                 "which holds only what goes through PATH and the proxy"
             )
+        from agentgate.intercept.kernel.backend import KernelBackend
+
         return KernelBackend(
             self.gate, self.policy, self.context(), build.places(self.settings), self.own_paths(),
             enforce=self.settings.enforce, network=self.settings.network,

@@ -35,7 +35,7 @@ def collect() -> Facts:
         "terminal": terminal_of(os.environ, is_tty()),
     }
     if sys.platform != "linux":
-        return Facts(**basics, missing=f"{sys.platform} has no seccomp")
+        return Facts(**basics, missing=_missing())
     basics["yama"] = _number("kernel/yama/ptrace_scope")
     basics["switches"] = {name: value for name in _SWITCHES if (value := _sysctl(name)) is not None}
     basics["capabilities"] = _capabilities()
@@ -69,7 +69,7 @@ def _probe(name: str) -> Callable[[], Any]:
 
 
 def _missing() -> str:
-    from agentgate.intercept.kernel.probe import missing
+    from agentgate.intercept.kernel.support import missing
 
     return missing()
 

@@ -18,8 +18,9 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agentgate.actions import Kind, Verdict
 from agentgate.audit.read import Log
@@ -32,6 +33,7 @@ from agentgate.settings import GateChoice, Settings
 
 __all__ = ["drill"]
 
+_T = TypeVar("_T")
 _REFUSED = ("EACCES", "EPERM")
 _PATIENCE = 10.0  # seconds for each stage
 _POLICY = "default: ask\n"
@@ -93,12 +95,11 @@ class _Drill:
         read, write = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
-            self._root_pid = await asyncio.wait_for(
-                session.start((null, write, null), controlling=False), _PATIENCE
-            )
+            start = session.start((null, write, null), controlling=False)
+            self._root_pid = await _soon(start, "start")
             os.close(write)
             write = -1
-            said = await asyncio.wait_for(asyncio.to_thread(_line, read), _PATIENCE)
+            said = await _soon(asyncio.to_thread(_line, read), "come to an end")
             lost = await self._lose_the_gate()
             await session.close()
             return self._judge(json.loads(said), lost)
@@ -219,6 +220,13 @@ class _Drill:
     def _done(self, name: str, result: str) -> dict[str, Any]:
         ok = result == "ok" and self._early.get(name) is False and self._there(name)
         return _found(ok, f"an allowed one was not asked about, or not carried out ({result})")
+
+
+async def _soon(work: Coroutine[Any, Any, _T], what: str) -> _T:
+    try:
+        return await asyncio.wait_for(work, _PATIENCE)
+    except TimeoutError:
+        raise OSError(0, f"a small session did not {what} within {_PATIENCE:g} s") from None
 
 
 def _found(ok: bool, why: str, value: Any = None) -> dict[str, Any]:

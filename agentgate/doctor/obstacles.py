@@ -84,6 +84,8 @@ def _inject(finding: Finding, facts: Facts) -> Obstacle:
 
 
 def _plain(finding: Finding, facts: Facts) -> Obstacle:
+    if finding.why.startswith("no temporary folder"):
+        return Obstacle(finding.why, "set TMPDIR to a directory that you may write")
     return Obstacle(finding.why, _OUTSIDE if _inside(facts) else "report this with agentgate doctor --json")
 
 

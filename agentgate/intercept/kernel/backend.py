@@ -25,8 +25,9 @@ from agentgate.intercept.backend import DOCTOR, GateUnavailable, Launch
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.arrivals import Arrivals, Naming
 from agentgate.intercept.kernel.link import LinkError, Unpacker, pack
-from agentgate.intercept.kernel.probe import SECOND_LISTENER, missing
+from agentgate.intercept.kernel.probe import SECOND_LISTENER
 from agentgate.intercept.kernel.procs import descendants
+from agentgate.intercept.kernel.support import missing
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 

@@ -1,8 +1,8 @@
 """What this kernel can do, found out by trying, not by its version.
 
-`missing` is cheap and asked before every session. The others start a child that runs under a small filter,
-and are what ``agentgate doctor`` runs, each in a process that may be lost: a bad kernel kills or hangs who
-tries. They raise OSError, whose text says which step failed.
+Each starts a child that runs under a small filter. The warden asks `wait_killable`; ``agentgate doctor``
+runs them all, each in a process that may be lost: a bad kernel kills or hangs who tries. They raise OSError,
+whose text says which step failed. What can be told without trying stands in ``support.py``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import errno
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable, Iterator
 
-from agentgate.intercept.kernel import landlock, libc, notify
+from agentgate.intercept.kernel import libc, notify
 from agentgate.intercept.kernel.abi import native
 from agentgate.intercept.kernel.bpf import ALLOW, NOTIFY, NUMBER, Assembler
 
@@ -25,7 +24,6 @@ __all__ = [
     "inject",
     "listener",
     "memory",
-    "missing",
     "sync_wake_up",
     "take",
     "wait_killable",
@@ -36,27 +34,6 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _ANSWER = 4711
 _WORD = b"agentgate"
 _PATIENCE = 2000  # milliseconds
-
-
-def missing() -> str:
-    """What keeps the kernel gate from running here, in one line; empty when nothing does.
-
-    Cheap: whether a listener can really be installed is told by the warden when it tries.
-    """
-    if sys.platform != "linux":
-        return f"{sys.platform} has no seccomp"
-    if native() is None:
-        return f"no system call table for {os.uname().machine}"
-    why = landlock.absent()
-    if why:
-        return why
-    try:
-        with open("/proc/sys/kernel/seccomp/actions_avail", encoding="ascii") as actions:
-            if "user_notif" not in actions.read().split():
-                return "the kernel has no seccomp user notification (5.0 or later)"
-    except OSError:
-        return "/proc/sys/kernel/seccomp is not there: no seccomp filters in this kernel"
-    return ""
 
 
 def wait_killable() -> bool:
