@@ -43,7 +43,7 @@ class Outlook:
 
 _FILES = "No file changes undecided"
 _CONNECTIONS = "No connection opens undecided"
-_PROGRAMS = "No program starts undecided"
+_PROGRAMS = "Every program start is decided first"
 _DATAGRAMS = "No datagram or name lookup leaves undecided"
 _PROCESSES = "The agent cannot touch your other processes"
 _RINGS = "No call goes around the filter"
@@ -60,7 +60,7 @@ _KERNEL_ROWS = (
     _FILES, _CONNECTIONS, _PROGRAMS, _DATAGRAMS, _PROCESSES, _RINGS, _FLOOR, _CLOSED, _RECORD, _ROOT, _ONCE,
     _CHEAP,
 )  # fmt: skip
-_SHIM = "agentgate --gate shim holds only commands through PATH and connections through the proxy"
+_SHIM = "--gate shim holds only what goes through PATH and the proxy"
 _REPORT = "do not rely on it here; report this with agentgate doctor --json"
 
 
@@ -70,8 +70,7 @@ def outlook(facts: Facts) -> Outlook:
     if why:
         first = Row(_KERNEL_ROWS[0], Grade.NOT, why.why, why.todo)
         rest = tuple(Row(name, Grade.NOT, "as above: no kernel gate") for name in _KERNEL_ROWS[1:])
-        where = f" in {', '.join(facts.surroundings)}" if facts.surroundings else ""
-        text = f"The kernel gate cannot run here{where}: {why.why}. {_SHIM}."
+        text = f"The kernel gate cannot run here: {why.why}; {_SHIM}."
         return Outlook(False, text, (first, *rest, *_always(facts)))
     table = rows(facts)
     broken = [row.promise for row in table if row.grade is Grade.NOT and row.promise in _KERNEL_ROWS]

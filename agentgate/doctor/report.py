@@ -13,7 +13,9 @@ __all__ = ["as_json", "machine", "table"]
 
 _HEAD = ("promise", "here", "why", "what to do")
 _GAP = "  "
-_NARROWEST = 60
+_ARROW = "-> "
+_NARROWEST, _FOUR_COLUMNS = 60, 110
+_LONGEST = 46  # columns of a promise
 _COLOUR = {Grade.HOLDS: "32", Grade.PARTLY: "33", Grade.NOT: "31"}
 
 
@@ -27,24 +29,29 @@ def machine(facts: Facts) -> str:
 
 
 def table(found: Outlook, width: int, colour: bool = False) -> list[str]:
-    """The rows in at most ``width`` columns (60 where that is less), and the verdict behind them."""
+    """The rows in at most ``width`` columns (60 where that is less), and behind them the verdict as one
+    line, however long. Where there is no room for a column of its own, what to do stands below the why."""
     width = max(width, _NARROWEST)
+    wide = width >= _FOUR_COLUMNS
     grades = max(len(grade) for grade in Grade)
-    rest = width - grades - 3 * len(_GAP)
-    todo = rest // 4
-    promise = min(rest // 4, 30)
-    sizes = (promise, grades, rest - promise - todo, todo)
-    lines = [_row(_HEAD, sizes, "1" if colour else "")[0], ""]
+    rest = width - grades - (3 if wide else 2) * len(_GAP)
+    promise = min(rest // 3, _LONGEST)
+    todo = (rest - promise) * 2 // 5 if wide else 0
+    sizes = (promise, grades, rest - promise - todo, *([todo] if wide else []))
+    lines = [*_row([[word] for word in _HEAD[: len(sizes)]], sizes, "1" if colour else ""), ""]
     for row in found.rows:
-        cells = (row.promise, row.grade.value, row.why, row.todo)
-        lines += _row(cells, sizes, _COLOUR[row.grade] if colour else "", 1)
-    lines += ["", *_wrap(found.verdict, width)]
-    return lines
+        why, act = _wrap(row.why, sizes[2]), row.todo
+        columns = [_wrap(row.promise, promise), [row.grade.value], why]
+        if wide:
+            columns.append(_wrap(act, todo))
+        elif act:
+            columns[2] = [*why, *_wrap(f"{_ARROW}{act}", sizes[2])]
+        lines += _row(columns, sizes, _COLOUR[row.grade] if colour else "", 1)
+    return [*lines, "", printable(found.verdict, 1000)]
 
 
-def _row(cells: tuple[str, ...], sizes: tuple[int, ...], paint: str, painted: int = -1) -> list[str]:
-    """``cells`` side by side, each folded to its column; column ``painted`` (or all) in colour ``paint``."""
-    columns = [_wrap(cell, size) for cell, size in zip(cells, sizes, strict=True)]
+def _row(columns: list[list[str]], sizes: tuple[int, ...], paint: str, painted: int = -1) -> list[str]:
+    """Folded ``columns`` side by side; column ``painted`` (or all) in colour ``paint``."""
     lines = []
     for number in range(max(map(len, columns))):
         parts = []

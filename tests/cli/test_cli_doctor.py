@@ -93,7 +93,7 @@ def test_it_prints_one_table_and_a_verdict(world: World) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("linux ") and "promise" in lines[2] and "what to do" in lines[2]
     assert lines[-1].startswith("The kernel gate runs here")
-    assert max(map(len, lines)) <= 120 and "\x1b" not in done.stdout
+    assert max(map(len, lines[:-1])) <= 120 and "\x1b" not in done.stdout
 
 
 @kernel_gate
