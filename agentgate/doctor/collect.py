@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,8 @@ _PROBES = ("listener", "take", "memory", "inject", "wait_killable", "sync_wake_u
 
 
 def collect() -> Facts:
-    """Call from a process with one thread; takes about a second, and at most one minute."""
+    """Call from the main thread of a process with no other; takes about a second, and at most one minute."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no child could be waited for
     machine = os.uname()
     basics: dict[str, Any] = {
         "system": sys.platform,

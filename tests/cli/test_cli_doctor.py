@@ -146,6 +146,16 @@ def test_a_machine_with_less_says_what_holds_partly(
 
 
 @kernel_gate
+def test_started_by_who_ignores_its_children(world: World) -> None:
+    script = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    status, data = told(world, under=(sys.executable, "-c", script))
+    assert (status, data["ok"]) == (0, True), data["verdict"]
+
+
+@kernel_gate
 def test_within_a_session_it_says_so(world: World) -> None:
     policy = "default: allow\n"
     done = world.with_policy(policy).agentgate(
