@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +86,9 @@ def test_on_this_machine_the_kernel_gate_holds(world: World) -> None:
     assert {name for name, one in data["facts"]["drill"].items() if not one["ok"]} <= {"reads"}
     assert grades(data)["No file changes undecided"] == "holds"
     assert list(world.project.iterdir()) == []  # it leaves nothing here
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    if release and tuple(map(int, release.groups())) >= (6, 6):  # it came with that one
+        assert data["facts"]["probes"]["sync_wake_up"]["ok"]
 
 
 @kernel_gate
