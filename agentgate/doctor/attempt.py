@@ -67,20 +67,15 @@ def _outcome(pid: int, read: int, deadline: float, seconds: float) -> Finding:
     """The child's line, or what became of it. It is not reaped here."""
     data = b""
     while not data.endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if time.monotonic() > deadline:
             return Finding(False, f"hung: no result after {seconds:g} s")
-        if select.select([read], [], [], min(left, 0.05))[0]:
+        if select.select([read], [], [], 0.02)[0]:
             more = os.read(read, 1 << 16)
+            if not more:
+                break
             data += more
-        else:
-            more = b" "
-        # its own children may hold the pipe open, so its end is looked at too
-        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if ended is not None and not select.select([read], [], [], 0)[0]:
-            break
-        if not more:
-            break
+        elif os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            break  # a child of its own may hold the pipe open
     try:
         return Finding(**json.loads(data))
     except (ValueError, TypeError):

@@ -41,8 +41,9 @@ _POLICY = "default: ask\n"
 
 def drill(folder: str, gate: GateChoice = GateChoice.KERNEL) -> dict[str, dict[str, Any]]:
     """Findings, as JSON objects, by what was tried, in an empty ``folder``. Raises GateUnavailable or
-    OSError when no session starts, and TimeoutError when it gets stuck. Call in a process of its own: it
-    becomes a subreaper."""
+    OSError when no session starts, or when it gets stuck. Call in a process of its own: it becomes a
+    subreaper and changes its directory."""
+    os.chdir(folder)
     return asyncio.run(_Drill(Path(folder), gate).run())
 
 
@@ -62,7 +63,7 @@ class _Drill:
         self._shut, self._open, self._unix, self._udp = (self._socket(*kind) for kind in (
             (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
             (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
-            (socket.AF_UNIX, socket.SOCK_STREAM, str(root / "socket")),
+            (socket.AF_UNIX, socket.SOCK_STREAM, "socket"),  # the whole path may be too long, unix(7)
             (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
         ))  # fmt: skip
         self._early: dict[str, bool] = {}  # of what was asked: whether its effect was there already
@@ -80,7 +81,7 @@ class _Drill:
         order = {
             "outside": str(self._outside), "inside": str(self._project / "inside"), "late": str(self._late),
             "port": self._shut.getsockname()[1], "open_port": self._open.getsockname()[1],
-            "udp_port": self._udp.getsockname()[1], "socket": str(self._root / "socket"), "pid": os.getpid(),
+            "udp_port": self._udp.getsockname()[1], "socket": "../socket", "pid": os.getpid(),
             "secret": str(self._secret), "openat2": number_of("openat2"),
             "io_uring_setup": number_of("io_uring_setup"),
         }  # fmt: skip
@@ -100,6 +101,8 @@ class _Drill:
             os.close(write)
             write = -1
             said = await _soon(asyncio.to_thread(_line, read), "come to an end")
+            if not said:
+                raise OSError(0, "the program of a small session ended before it had tried everything")
             lost = await self._lose_the_gate()
             await session.close()
             return self._judge(json.loads(said), lost)

@@ -1,4 +1,7 @@
-"""Where this process runs, as hints: a container, WSL, gVisor, a session of the gate. Pure but for `read`."""
+"""Where this process runs, as hints: a container, WSL, gVisor, a session of the gate, and the terminal.
+
+Pure, but for `read` and `is_tty`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import contextlib
 import os
 from collections.abc import Mapping
 
-__all__ = ["read", "surroundings", "terminal_of"]
-
 from agentgate.doctor.facts import Terminal
+
+__all__ = ["is_tty", "read", "surroundings", "terminal_of"]
 
 # What is looked at; a file that cannot be read is left out.
 _FILES = ("/proc/version", "/proc/1/cgroup", "/proc/self/mountinfo", "/.dockerenv", "/run/.containerenv",
@@ -66,4 +69,5 @@ def terminal_of(env: Mapping[str, str], tty: bool) -> Terminal:
 
 
 def is_tty() -> bool:
+    """Whether standard input and output are a terminal."""
     return all(os.isatty(number) for number in (0, 1))

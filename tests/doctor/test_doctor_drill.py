@@ -27,6 +27,13 @@ def test_the_kernel_gate_holds(tmp_path: Path) -> None:
     assert set(found.value) > PASSED
 
 
+def test_in_a_folder_with_a_long_name(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    found = attempt(lambda: drill(str(folder)), 60)
+    assert found.ok and found.value["unix"]["ok"], found.why
+
+
 def test_a_gate_that_lets_things_pass_is_found_out(tmp_path: Path) -> None:
     """The portable gate holds only what goes through PATH and the proxy; the drill's program does not."""
     found = attempt(lambda: drill(str(tmp_path), GateChoice.SHIM), 60)
