@@ -211,6 +211,6 @@ class Answer:
         """Why, in words fit for the refused process: the note, or the rule, or who said so."""
         if self.note:
             return f"{self.source}: {self.note}"
-        if self.source in (Source.RULE, Source.DEFAULT, Source.SCOPE, Source.GUARD, Source.GATE):
-            return self.ruling.why
-        return f"{self.source}; asked by {self.ruling.why}"
+        if self.source in (Source.OPERATOR, Source.TIMEOUT, Source.SESSION):
+            return f"{self.source}; asked by {self.ruling.why}"
+        return self.ruling.why

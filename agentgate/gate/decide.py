@@ -94,8 +94,25 @@ class Decider:
             other = self._one(action, action.origin)
             if _STRICTNESS[other.decision] > _STRICTNESS[ruling.decision]:
                 ruling = other
+        return self.final(ruling)
+
+    def final(self, ruling: Ruling) -> Ruling:
+        """``ruling``, but a deny for an ask where asks are denies."""
         if self._enforce and ruling.decision is Decision.ASK:
             return replace(ruling, decision=Decision.DENY, source=Source.ENFORCE, reason=ruling.why)
+        return ruling
+
+    def along(self, action: Action, before: str, after: str) -> Ruling:
+        """What holds for a file that goes along, under both its names, when ``action`` renames a directory
+        above it. It was guarded where it was made; a guard asks only where the new place is what makes it
+        run."""
+        ruling = self._rules.rule(
+            Action(action.kind, after, action.argv, action.cwd, action.chain, action.syscall, before)
+        )
+        if ruling.decision is Decision.ALLOW:
+            guard = self._guards.find(after, action.syscall)
+            if guard and guard is not self._guards.find(before, action.syscall):
+                return Ruling(Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name)
         return ruling
 
     def _one(self, action: Action, target: str) -> Ruling:

@@ -54,9 +54,13 @@ class Gate:
         return self._decider
 
     def use(self, decider: Decider) -> None:
-        """Put another policy in force and settle the pending questions that it answers."""
-        self._decider = decider
+        """Put another policy in force and settle the pending questions that it answers. A question that the
+        old one would not have asked has a reason that only the asker sees (a directory that is renamed, with
+        all that it holds): that one stays the operator's."""
+        before, self._decider = self._decider, decider
         for ask in list(self):
+            if before.rule(ask.action).decision is not Decision.ASK:
+                continue
             ruling = decider.rule(ask.action)
             if ruling.decision is not Decision.ASK:
                 self._settle(ask.number, Answer(Verdict(ruling.decision.value), ruling.source, ruling))

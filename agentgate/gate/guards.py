@@ -25,7 +25,8 @@ _HARMLESS = ("mkdir", "rmdir", "unlink", "chmod", "chown", "utime", "setxattr", 
 # What a directory above the gate's own files may be subjected to: all but being moved or removed.
 _STAYING = ("mkdir", "open", "chmod", "chown", "utime", "setxattr", "removexattr")
 
-_OUR_OWN = r"(?!.*/node_modules/)(?:.*/)?"  # not what comes with a package: no tool looks for it there
+_PACKAGES = "/node_modules/"
+_OUR_OWN = rf"(?!.*{_PACKAGES})(?:.*/)?"  # not what comes with a package: no tool looks for it there
 # A repository's own files: its directory, those of its submodules and worktrees.
 _GIT = r"(?:.*/)?\.git/(?:modules/.*/|worktrees/.*/)?"
 _GIT_HOLDERS = r"(?:.*/)?\.git(?:/(?:modules|worktrees)/[^/]+)*(?:/(?:modules|worktrees))?"
@@ -144,8 +145,19 @@ class Guards:
         self._above_own = frozenset(parent for path in self._own for parent in _parents(path))
         guards = [guard for guard in GUARDS if guard.name not in lifted]
         self._by_group = {_group(guard): guard for guard in guards}
+        self._project = project
+        self._roots = (home, project, "/etc/cron", "/var/spool/cron")
         self._inside = _compile(guards, home, project, holders=False)
         self._holding = _compile(guards, home, project, holders=True)
+
+    def gains(self, before: str, after: str) -> bool:
+        """Whether something in a directory may be guarded once that is called ``after`` and was not while it
+        was called ``before``. Where the new name alone says so, ``find`` does (holders)."""
+        if any(f"{root}/".startswith(after.rstrip("/") + "/") for root in self._roots):
+            return True
+        if _in(after, self._project) and not _in(before, self._project):
+            return True
+        return _PACKAGES in f"{before}/" and _PACKAGES not in f"{after}/"
 
     def find(self, path: str, syscall: str = "") -> Guard | None:
         """The guard that stands before a write to ``path`` by ``syscall``, or None. A call that is not
@@ -167,6 +179,10 @@ class Guards:
         pattern = self._inside if syscall.startswith(_HARMLESS) else self._holding
         match = pattern.fullmatch(path)
         return self._by_group[match.lastgroup] if match and match.lastgroup else None
+
+
+def _in(path: str, directory: str) -> bool:
+    return f"{path}/".startswith(f"{directory.rstrip('/')}/")
 
 
 def _parents(path: str) -> list[str]:

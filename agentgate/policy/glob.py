@@ -19,9 +19,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from functools import lru_cache
 
-__all__ = ["GlobError", "Lookup", "command_regex", "escape", "expand", "has_variable", "path_regex"]
+__all__ = [
+    "GlobError",
+    "Lookup",
+    "Wild",
+    "command_regex",
+    "escape",
+    "expand",
+    "has_variable",
+    "path_regex",
+    "path_segments",
+]
 
 Lookup = Callable[[str], str]
 """Gives a variable's value; raises GlobError when it is not set."""
@@ -197,29 +208,41 @@ def _segments(tokens: list[str]) -> list[list[str]]:
     return [s for i, s in enumerate(segments) if s != ["**"] or i == 0 or segments[i - 1] != ["**"]]
 
 
+class Wild(Enum):
+    """A segment of a path's glob that is no literal name."""
+
+    NAME = 1  # one name, of more than one spelling
+    DEPTH = 2  # ``**``: any number of names
+
+
+def _path(glob: str, lookup: Lookup) -> list[list[str]]:
+    """The segments of a path's glob; none for the root. Raises GlobError."""
+    tokens = _tokens(glob, lookup)
+    if set(tokens) <= {"*"}:
+        if not tokens:
+            raise GlobError("an empty glob matches nothing (leave the key out for any target)")
+        return [["**"]]
+    if _SLASH not in tokens:
+        tokens = ["*", "*", _SLASH, *tokens]
+    if tokens == [_SLASH]:
+        return []
+    if tokens[0] != _SLASH and tokens[:2] != ["*", "*"]:
+        raise GlobError(f"a path starts with '/', '~/', '$PWD/' or '**/' (perhaps '$PWD/{glob}')")
+    if glob.endswith("/"):
+        raise GlobError(f"ends in '/' (write '{glob}**' for the directory and everything below)")
+    return _segments(tokens)
+
+
 def path_regex(glob: str, lookup: Lookup) -> str:
     """A regular expression (for DOTALL and a full match) of the absolute paths that ``glob`` means.
 
     Raises GlobError, also for a glob that could never match an absolute path.
     """
-    tokens = _tokens(glob, lookup)
-    if set(tokens) <= {"*"}:
-        if not tokens:
-            raise GlobError("an empty glob matches nothing (leave the key out for any target)")
+    segments = _path(glob, lookup)
+    if segments == [["**"]]:
         return ".*"
-    if _SLASH not in tokens:
-        if "".join(tokens) in ("\\.", "\\.\\."):
-            raise GlobError("'.' and '..' never occur in a resolved path")
-        if len(parts := _segments(tokens)) == 1:
-            return f".*/{_segment(parts[0])}"
-        tokens = ["*", "*", _SLASH, *tokens]
-    if tokens == [_SLASH]:
+    if not segments:
         return "/"
-    if tokens[0] != _SLASH and tokens[:2] != ["*", "*"]:
-        raise GlobError(f"a path starts with '/', '~/', '$PWD/' or '**/' (perhaps '$PWD/{glob}')")
-    if glob.endswith("/"):
-        raise GlobError(f"ends in '/' (write '{glob}**' for the directory and everything below)")
-    segments = _segments(tokens)
     groups: list[list[str]] = [[]]
     for segment in segments:
         if segment == ["**"]:
@@ -232,3 +255,15 @@ def path_regex(glob: str, lookup: Lookup) -> str:
     *middle, last = rest
     regex = first + "".join(f"(?>.*?{group})" for group in middle)
     return regex + (f".*{last}" if last else "(?:/.*)?")
+
+
+def path_segments(glob: str, lookup: Lookup) -> tuple[str | Wild, ...]:
+    """The segments of the same glob, to tell where its paths lie. Raises GlobError as ``path_regex``."""
+
+    def one(segment: list[str]) -> str | Wild:
+        if segment == ["**"]:
+            return Wild.DEPTH
+        literal = all(token[0] == "\\" for token in segment)
+        return "".join(token[1:] for token in segment) if literal else Wild.NAME
+
+    return tuple(map(one, _path(glob, lookup)))

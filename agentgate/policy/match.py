@@ -25,7 +25,7 @@ from agentgate.policy.glob import GlobError, command_regex, expand, path_regex
 from agentgate.policy.hosts import canonical, compile_host
 from agentgate.policy.model import Policy, Rule
 
-__all__ = ["STRICTNESS", "Context", "Matcher"]
+__all__ = ["STRICTNESS", "Compiled", "Context", "Matcher"]
 
 STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 
@@ -66,7 +66,7 @@ def _compile(source: str) -> re.Pattern[str]:
         return re.compile(source, re.DOTALL)
 
 
-class _Compiled:
+class Compiled:
     """One rule for one kind of action."""
 
     def __init__(self, rule: Rule, kind: Kind, context: Context, label: str) -> None:
@@ -142,12 +142,12 @@ def _folder(scope: str, context: Context) -> str:
 class _Run:
     """Consecutive rules that one look decides, in order."""
 
-    def __init__(self, rules: list[_Compiled]) -> None:
+    def __init__(self, rules: list[Compiled]) -> None:
         self.rules = rules
         # The empty group behind each rule tells which one matched.
         self.match = _compile("|".join(f"(?:{rule.regex or '(?!)'})\\Z()" for rule in rules)).match
 
-    def find(self, target: str) -> _Compiled | None:
+    def find(self, target: str) -> Compiled | None:
         found = self.match(target)
         if found:
             return self.rules[(found.lastindex or 1) - 1]
@@ -156,9 +156,9 @@ class _Run:
         return None
 
 
-def _runs(rules: list[_Compiled]) -> list[_Run]:
+def _runs(rules: list[Compiled]) -> list[_Run]:
     """Rules with a condition or a network stand alone, the others together."""
-    runs: list[list[_Compiled]] = []
+    runs: list[list[Compiled]] = []
     joinable = False
     for rule in rules:
         if rule.never:
@@ -182,16 +182,15 @@ class Matcher:
         self.policy = policy
         self.context = context
         self._default = Ruling(policy.default, Source.DEFAULT)
-        self._runs = {
-            kind: _runs(
-                [
-                    _Compiled(rule, kind, context, policy.label)
-                    for rule in policy.rules
-                    if rule.action in (None, kind)
-                ]
-            )
+        self.rules = {
+            kind: [
+                Compiled(rule, kind, context, policy.label)
+                for rule in policy.rules
+                if rule.action in (None, kind)
+            ]
             for kind in Kind
         }
+        self._runs = {kind: _runs(rules) for kind, rules in self.rules.items()}
         self._remember = lru_cache(maxsize=_CACHED)(self._look)
 
     def rule(self, action: Action) -> Ruling:
@@ -203,6 +202,12 @@ class Matcher:
                 return other
         return ruling
 
+    def may_allow(self, kind: Kind, target: str) -> bool:
+        """Whether a rule allows this target, to whichever process."""
+        conditional, ruling = self._remember(kind, target)
+        rulings = (ruling, *(on_target for _, on_target in conditional))
+        return any(one.decision is Decision.ALLOW and one.source is Source.RULE for one in rulings)
+
     def on(self, action: Action, target: str) -> Ruling:
         """What the rules say of one of the action's objects."""
         look = self._remember if len(target) <= _LONG else self._look
@@ -212,10 +217,10 @@ class Matcher:
                 return on_target
         return ruling
 
-    def _look(self, kind: Kind, target: str) -> tuple[tuple[tuple[_Compiled, Ruling], ...], Ruling]:
+    def _look(self, kind: Kind, target: str) -> tuple[tuple[tuple[Compiled, Ruling], ...], Ruling]:
         """The rules with conditions that match the target, and the ruling when none of them holds."""
         plain = canonical(target) if kind is Kind.NET_EGRESS else target
-        conditional: list[tuple[_Compiled, Ruling]] = []
+        conditional: list[tuple[Compiled, Ruling]] = []
         for run in self._runs[kind]:
             rule = run.find(plain)
             if rule is None:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -136,19 +137,68 @@ def test_a_script_is_one_question(worlds: World) -> None:
     assert (worlds.project / "made").exists()
 
 
-def test_a_rule_about_a_scripts_interpreter_holds(world: World) -> None:
-    script = world.project / "innocent"
-    script.write_text("#!/usr/bin/env touch\n")
-    script.chmod(0o755)
-    before = script.stat().st_mtime_ns
+# name: the first line; the denied command; what the agent is told. "script" is a script that is run by touch.
+INTERPRETERS = {
+    "by env": ("/usr/bin/env touch", "touch *", "denied exec touch ./innocent (rule 1 (line 3))"),
+    "by env with options": (
+        "/usr/bin/env -S touch -m",
+        "touch -m *",
+        "denied exec touch -m ./innocent",
+    ),
+    "itself": ("{touch}", "touch *", "denied exec {project}/innocent (rule 1 (line 3): it is run by touch)"),
+    "with an argument": ("{touch} -m", "touch -m ./innocent", "(rule 1 (line 3): it is run by touch)"),
+    "by its path": ("{project}/mine", "{project}/mine *", "(rule 1 (line 3): it is run by {project}/mine)"),
+    "by a script": ("{project}/script", "touch {project}/script *", "(rule 1 (line 3): it is run by touch)"),
+    "by env and a script": ("/usr/bin/env {project}/script", "touch *", "it is run by touch)"),
+}
+
+
+@pytest.mark.parametrize("way", INTERPRETERS)
+def test_a_rule_about_a_scripts_interpreter_holds(worlds: World, way: str) -> None:
+    def spell(text: str) -> str:
+        return text.format(touch=system_touch(), project=worlds.project)
+
+    line, glob, told = map(spell, INTERPRETERS[way])
+    worlds.file(worlds.project / "script", f"#!{system_touch()}\n", 0o755)
+    worlds.give(Path(shutil.copy(system_touch(), worlds.project / "mine")))
+    script = worlds.file(worlds.project / "innocent", f"#!{line}\n", 0o755)
+    os.utime(script, (5, 5))
     forbids = (
-        'default: allow\nrules:\n  - match: {action: exec, target_glob: "touch *"}\n    decision: deny\n'
+        f'default: allow\nrules:\n  - match: {{action: exec, target_glob: "{glob}"}}\n    decision: deny\n'
     )
-    refused = world.run("sh", "-c", "./innocent; true", policy=forbids)
-    assert "agentgate: denied exec touch ./innocent" in refused.err
-    assert script.stat().st_mtime_ns == before
-    world.bare("sh", "-c", "./innocent; true")
-    assert script.stat().st_mtime_ns != before
+    refused = worlds.run("sh", "-c", "./innocent; echo $?", policy=forbids)
+    assert told in refused.err and refused.out == "126\n"
+    assert script.stat().st_mtime == 5
+    allowed = worlds.run("sh", "-c", "./innocent; echo $?", policy=forbids.replace("deny", "ask"))
+    assert (allowed.out, allowed.asks) == ("0\n", [])  # no second question, and the control
+    assert script.stat().st_mtime != 5
+
+
+def test_a_default_says_nothing_of_an_interpreter(world: World) -> None:
+    """``default: deny`` is for what nobody thought of; the script was thought of."""
+    world.file(world.project / "tool", f"#!{system_touch()}\n", 0o755)
+    policy = (
+        'default: deny\nrules:\n  - match: {action: exec, target_glob: "*/tool"}\n    decision: allow\n'
+        '  - match: {action: fs_write, target_glob: "$PWD/**"}\n    decision: allow\n'
+    )
+    assert world.run("sh", "-c", "./tool; echo $?", policy=policy).out == "0\n"
+
+
+def test_a_rule_for_one_file_takes_only_that_ones_name(world: World) -> None:
+    """Where the agent may write one program of a directory of tools, that one goes by its path, the others
+    by their names: in whatever order they are first run."""
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:  # what lies in /tmp goes by its path anyway
+        tools = Path(folder).resolve()
+        for name in ("mine", "tool", "within"):
+            shutil.copy(system_touch(), tools / name)
+        rule = "  - match: {action: fs_write, target_glob: %s}\n    decision: allow\n"
+        policy = POLICY + rule % f'"{tools}/mine"' + rule % f'"{tools}/within", within: "npm *"'
+        for order in ("mine tool within", "tool within mine"):
+            script = f"for program in {order}; do $program made; done; true"
+            env = {"PATH": f"{tools}:{SYSTEM_PATH}"}
+            result = world.run("sh", "-c", script, policy=policy, operator=deny, env=env)
+            names = {"mine": tools / "mine", "tool": "tool", "within": tools / "within"}
+            assert result.targets == [f"exec {names[name]} made" for name in order.split()]
 
 
 def test_npm_is_one_question(world: World) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agentgate.actions import Kind
+
+if TYPE_CHECKING:
+    from agentgate.intercept.kernel.moves import Moved
 
 __all__ = ["LET_GO", "Descriptor", "Effect", "LetGo", "NotYet", "Reply"]
 
@@ -52,9 +55,10 @@ class Effect:
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
     only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
-    an execve that is the command that was approved, one step on. ``blocking``: perform may wait and must
-    not run in the warden's loop. ``done`` runs in the loop afterwards, before the
-    caller hears.
+    an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
+    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``blocking``: perform
+    may wait and must not run in the warden's loop. ``done`` runs in the loop afterwards, before the caller
+    hears.
     """
 
     syscall: str
@@ -66,6 +70,8 @@ class Effect:
     check: Callable[[], None] = _nothing
     refused: str = ""
     goes_on: bool = False
+    interpreters: tuple[tuple[str, ...], ...] = ()
+    renames: tuple[Moved, ...] = ()
     blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)

@@ -79,7 +79,7 @@ class Execs:
             words = (name, *map(os.fsdecode, argv[1:]))
             if words == caller.proc.denied:  # the search of PATH goes on to another name of it
                 raise fail(errno.EACCES)
-            approved = self._approved(caller, found, script, argv, words)
+            approved, interpreters = self._approved(caller, found, script, argv, words)
         except BaseException:
             found.close()
             raise
@@ -92,6 +92,7 @@ class Execs:
             "execve", perform, Kind.EXEC, " ".join(words), argv=words, keeps=[found]
         )  # fmt: skip
         effect.goes_on = self._exec_on(caller.proc, name, words)
+        effect.interpreters = interpreters
         return effect
 
     def _name(self, caller: Caller, directory: int, path: bytes, found: Object) -> str:
@@ -146,12 +147,14 @@ class Execs:
 
     def _approved(
         self, caller: Caller, found: Object, path: bytes, argv: list[bytes], words: tuple[str, ...]
-    ) -> Approved:
+    ) -> tuple[Approved, tuple[tuple[str, ...], ...]]:
+        """And the command lines that the kernel makes of a script, as words of the policy."""
         before = image(caller.tid)
         text = tuple(map(os.fsdecode, argv))
         script = ""
         interpreter: tuple[str, ...] = ()
         images: tuple[Image, ...] = ()
+        made: list[tuple[str, ...]] = []
         current, line, spelled = found, list(argv), path
         try:
             for _ in range(_SCRIPT_DEPTH):
@@ -178,12 +181,15 @@ class Execs:
                 if current is not found:
                     current.close()
                 current = following
+                name = self._name(caller, libc.AT_FDCWD, spelled, following)
+                made.append((name, *map(os.fsdecode, line[1:])))
         except OSError:
             images = ()  # the kernel will fail in its own way
         finally:
             if current is not found:
                 current.close()
-        return Approved(words, text, images, before, caller.tid, script, interpreter)
+        approved = Approved(words, text, images, before, caller.tid, script, interpreter)
+        return approved, tuple(made)
 
     def _head(self, found: Object) -> bytes:
         """The same, remembered for as long as the file's inode says that nothing was changed. Its clock can

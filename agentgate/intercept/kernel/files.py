@@ -17,6 +17,7 @@ from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
+from agentgate.intercept.kernel.moves import Moved
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
 
 __all__ = ["HANDLERS", "Args", "Handler", "only"]
@@ -295,7 +296,9 @@ def _symlink(caller: Caller, text: int, directory: int, address: int) -> Effect:
     if not points:
         raise fail(errno.ENOENT)
     place = find(caller, directory, caller.string(address))
-    return _create(caller, "symlink", place, lambda: os.symlink(points, place.spelled, dir_fd=place.fd))
+    effect = _create(caller, "symlink", place, lambda: os.symlink(points, place.spelled, dir_fd=place.fd))
+    effect.renames = (Moved(effect.target),)
+    return effect
 
 
 def _remove(caller: Caller, syscall: str, directory: int, address: int, *, rmdir: bool) -> Effect:
@@ -349,10 +352,10 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
         _may_write(source)
         _may_write(target)
 
-    return Effect(
-        "rename", perform, Kind.FS_WRITE, os.fsdecode(target.path), os.fsdecode(source.path),
-        check=check, keeps=[source, target],
-    )  # fmt: skip
+    old, new = os.fsdecode(source.path), os.fsdecode(target.path)
+    effect = Effect("rename", perform, Kind.FS_WRITE, new, old, check=check, keeps=[source, target])
+    effect.renames = (Moved(new, source), Moved(old, target)) if flags & _EXCHANGE else (Moved(new, source),)
+    return effect
 
 
 def _link(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> Effect:
@@ -378,10 +381,13 @@ def _link(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> Eff
             raise fail(errno.EEXIST)
         _may_write(place)
 
-    return Effect(
+    effect = Effect(
         "link", perform, Kind.FS_WRITE, os.fsdecode(place.path), os.fsdecode(source.path),
         check=check, keeps=[source, place],
     )  # fmt: skip
+    if stat.S_ISLNK(source.status.st_mode):
+        effect.renames = (Moved(effect.target),)
+    return effect
 
 
 HANDLERS: dict[str, Handler] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
+from agentgate.intercept.kernel.effect import Effect
+from agentgate.intercept.kernel.moves import Moves
+from agentgate.policy.beneath import Beneath
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
 
@@ -17,7 +19,6 @@ __all__ = ["Judge", "Rules"]
 _NO_NET = Ruling(Decision.DENY, Source.GATE, reason="--no-net: no connections in this session")
 _GOES_ON = Ruling(Decision.ALLOW, Source.SESSION, reason="the approved command, in its interpreter")
 _STARTED = Ruling(Decision.ALLOW, Source.OPERATOR, reason="the command of this session")
-_DIRECTORIES = 4096  # whose answer is remembered
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,10 @@ class Rules:
     enforce: bool
     network: bool
 
-    def decider(self, policy: Policy, grants: Grants) -> Decider:
-        guards = Guards(
+    def guards(self, policy: Policy) -> Guards:
+        return Guards(
             home=self.context.home, project=self.context.project, own=self.own, lifted=policy.lifted
         )
-        return Decider(Matcher(policy, self.context), guards, enforce=self.enforce, grants=grants)
 
 
 class Judge:
@@ -42,43 +42,50 @@ class Judge:
 
     def __init__(self, rules: Rules, policy: Policy) -> None:
         self._rules = rules
-        self._decider = rules.decider(policy, Grants())
-        self._writable: dict[str, bool] = {}
+        self._grants = Grants()
+        self.use(policy)
 
     def use(self, policy: Policy) -> None:
-        self._decider = self._rules.decider(policy, self._decider.grants)
-        self._writable.clear()
+        self._matcher = Matcher(policy, self._rules.context)
+        guards = self._rules.guards(policy)
+        self._decider = Decider(self._matcher, guards, enforce=self._rules.enforce, grants=self._grants)
+        self._moves = Moves(self._decider, guards, Beneath(self._matcher))
 
     def grant(self, action: Action) -> None:
         """The operator allowed ``action``: its process may finish what it was allowed to begin."""
         self._decider.grant(action)
 
-    def rule(self, action: Action, refused: str, *, first: bool, goes_on: bool) -> Ruling:
-        """What holds for ``action``. ``refused``: why the gate never does it, empty when it does.
-        ``first``: the agent's own program is not running yet, so this execve is the session's command.
-        ``goes_on``: a script that was approved goes on in the interpreter it names, which is no new
-        question; but a rule that denies the interpreter holds, or a script could run what is forbidden."""
-        if refused:
-            return Ruling(Decision.DENY, Source.GATE, reason=refused)
+    def rule(self, action: Action, effect: Effect, *, first: bool) -> Ruling:
+        """What holds for ``action``, which is to be done by ``effect``. ``first``: the agent's own program
+        is not running yet, so this execve is the session's command.
+
+        A script that was approved goes on in the interpreter it names, which is no new question; but a rule
+        that denies the interpreter holds, or a script could run what is forbidden."""
+        if effect.refused:
+            return Ruling(Decision.DENY, Source.GATE, reason=effect.refused)
         if first and action.kind is Kind.EXEC:
             return _STARTED
         outside = action.kind is Kind.NET_EGRESS and not action.target.startswith("unix:")
         if outside and not self._rules.network:
             return _NO_NET
         ruling = self._decider.rule(action)
-        forbidden = ruling.decision is Decision.DENY and ruling.source in (Source.RULE, Source.SCOPE)
-        if goes_on and not forbidden:
-            return _GOES_ON
+        if effect.goes_on and not _forbidden(ruling):
+            ruling = _GOES_ON
+        if ruling.decision is Decision.DENY:
+            return ruling
+        if effect.renames:
+            return self._moves.rule(action, effect.renames, ruling)
+        for words in effect.interpreters:
+            its = self._decider.rule(replace(action, target=" ".join(words), argv=words))
+            if _forbidden(its):
+                return replace(its, reason=f"it is run by {words[0]}" + (its.reason and f": {its.reason}"))
         return ruling
 
     def lets_write(self, path: str) -> bool:
-        """Whether a rule lets the agent write ``path`` without a question, remembered by directory."""
-        directory = os.path.dirname(path)
-        known = self._writable.get(directory)
-        if known is None:
-            if len(self._writable) > _DIRECTORIES:
-                self._writable.clear()
-            ruling = self._decider.rule(Action(Kind.FS_WRITE, path, syscall="open"))
-            known = ruling.decision is Decision.ALLOW and ruling.source is Source.RULE
-            self._writable[directory] = known
-        return known
+        """Whether a rule lets some process of the agent's write ``path`` without a question."""
+        return self._matcher.may_allow(Kind.FS_WRITE, path)
+
+
+def _forbidden(ruling: Ruling) -> bool:
+    """Whether a rule says no; a default that does has said nothing of this one."""
+    return ruling.decision is Decision.DENY and ruling.source in (Source.RULE, Source.SCOPE)

@@ -251,7 +251,7 @@ class Warden:
 
     def _ruling(self, held: _Held) -> Ruling:
         first = not self._started and held.caller.proc.pid == self._root
-        return self._judge.rule(held.action, held.effect.refused, first=first, goes_on=held.effect.goes_on)
+        return self._judge.rule(held.action, held.effect, first=first)
 
     def _refuse(self, held: _Held, why: str) -> None:
         """One line for the refused process, then an ordinary error."""
