@@ -48,8 +48,9 @@ def _change(
             raise fail(errno.EACCES)
 
     effect = Effect(syscall, run, check=check, keeps=[found])
-    if found.path:
-        effect.kind, effect.target = Kind.FS_WRITE, os.fsdecode(found.path)
+    target = found.change_of(caller)
+    if target:
+        effect.kind, effect.target = Kind.FS_WRITE, target
         if found.path.startswith(b"/proc/"):
             effect.refused = proc_refusal(found.path, caller.proc)
     return effect

@@ -122,15 +122,18 @@ class Caller:
                 return own % self.tid + parts[len(prefix) :] + tail
         return path
 
-    def holds(self, status: os.stat_result) -> bool:
-        """Whether one of the caller's descriptors is of the file that has this ``status``."""
+    def holds(self, status: os.stat_result, *, writing: bool = False) -> bool:
+        """Whether one of the caller's descriptors is of the file that has this ``status``; with ``writing``
+        one that is open for writing."""
         folder = f"/proc/{self.tid}/fd"
         for name in os.listdir(folder):
             try:
                 held = os.stat(f"{folder}/{name}")
             except OSError:
                 continue
-            if (held.st_dev, held.st_ino) == (status.st_dev, status.st_ino):
+            if (held.st_dev, held.st_ino) == (status.st_dev, status.st_ino) and (
+                not writing or self._writes(name)
+            ):
                 return True
         return False
 
@@ -152,6 +155,15 @@ class Caller:
         if not proc.moving:
             proc.here = found
         return found
+
+    def _writes(self, number: str) -> bool:
+        """Whether descriptor ``number`` is open for writing (proc_pid_fdinfo(5))."""
+        try:
+            with open(f"/proc/{self.tid}/fdinfo/{number}", "rb") as lines:
+                flags = next(int(line.split()[1], 8) for line in lines if line.startswith(b"flags:"))
+        except (OSError, StopIteration):
+            return False
+        return bool(flags & os.O_ACCMODE) and not flags & os.O_PATH
 
     def cwd(self) -> str:
         """The working directory, as of the process' last chdir; empty when it cannot be read."""

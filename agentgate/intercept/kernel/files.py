@@ -214,8 +214,10 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
         effect.refused = devices.proc_refusal(found.path, caller.proc)
         if effect.refused:
             effect.kind, effect.target = Kind.FS_WRITE, os.fsdecode(found.path)
-    elif found.path and not devices.harmless(found.status, caller.proc):
-        effect.kind, effect.target = Kind.FS_WRITE, os.fsdecode(found.path)
+    elif not devices.harmless(found.status, caller.proc):
+        target = found.change_of(caller)
+        if target:
+            effect.kind, effect.target = Kind.FS_WRITE, target
     return effect
 
 
@@ -382,7 +384,7 @@ def _link(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> Eff
         _may_write(place)
 
     effect = Effect(
-        "link", perform, Kind.FS_WRITE, os.fsdecode(place.path), os.fsdecode(source.path),
+        "link", perform, Kind.FS_WRITE, os.fsdecode(place.path), source.change_of(caller),
         check=check, keeps=[source, place],
     )  # fmt: skip
     if stat.S_ISLNK(source.status.st_mode):

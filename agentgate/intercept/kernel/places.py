@@ -76,8 +76,8 @@ class Place:
 
 
 class Object:
-    """Something that exists, open as ``fd``. ``path`` is empty when it has no name to decide on (a pipe,
-    a memfd, a deleted file): then only who already holds it can use it, and nothing is decided."""
+    """Something that exists, open as ``fd``. ``path`` is empty when it has no name (a pipe, a memfd, a
+    deleted file): then only who already holds it can use it, and ``change_of`` says what is decided."""
 
     __slots__ = ("_link", "fd", "path", "status")
 
@@ -87,6 +87,16 @@ class Object:
         self.status = os.fstat(fd)
         gone = self.status.st_nlink == 0 and self._link.endswith(_DELETED)
         self.path = b"" if gone or self._link[:1] != b"/" else self._link
+
+    def change_of(self, caller: Caller) -> str:
+        """The path that a change of it is decided on. Empty when nothing is: it has no name, and the caller
+        holds it open for writing. Who only reads a file that lost its name, or never had one, may be reading
+        what others go on using (shared memory): its last name stands for it then."""
+        if self.path:
+            return os.fsdecode(self.path)
+        if stat.S_ISREG(self.status.st_mode) and not caller.holds(self.status, writing=True):
+            return os.fsdecode(self._link)
+        return ""
 
     @property
     def again(self) -> bytes:
