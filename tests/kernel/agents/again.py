@@ -1,4 +1,4 @@
-"""``again.py WAY FILE``: opens FILE for reading, waits until it has no name any more, then tries to change it.
+"""``again.py WAY FILE``: opens FILE for reading, waits until it has no name any more, tries to change it.
 ``again.py WAY @SOCKET``: the same with a descriptor that is received from there. Prints what came of it."""
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ n (a link to nothing). PROJECT/LABEL holds p ("mine"). Prints what each call sai
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import sys
@@ -89,6 +90,40 @@ def through_hard_link(spot: Spot) -> None:
     write(call("openat", CWD, spot.mine_new, WR))
 
 
+def bound_by_proc(spot: Spot) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(f"/proc/self/fd/{spot.dir()}/new")
+
+
+def elsewhere(spot: Spot, way: str, then: Callable[[bytes], object]) -> None:
+    """``then`` with the directory as /proc shows it for a child that stands there."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.chdir(spot.path)
+        os.write(write, b"x")
+        signal.pause()
+    os.read(read, 1)
+    try:
+        then(b"/proc/%d/%s" % (child, way.encode()))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+# acl(5), linux/posix_acl_xattr.h: user::rw- user:12345:rwx group::r-- mask::rwx other::---
+ACL = struct.pack("=I", 2) + b"".join(
+    struct.pack("=HHI", *entry)
+    for entry in (
+        (1, 6, 0xFFFFFFFF),
+        (2, 7, 12345),
+        (4, 4, 0xFFFFFFFF),
+        (16, 7, 0xFFFFFFFF),
+        (32, 0, 0xFFFFFFFF),
+    )
+)
+ACL_NAME = b"system.posix_acl_access"
+
 CASES: dict[str, Callable[[Spot], object]] = {
     "openat-write": lambda x: write(call("openat", CWD, x.f, WR)),
     "openat-rdwr": lambda x: write(call("openat", CWD, x.f, RW)),
@@ -117,6 +152,27 @@ CASES: dict[str, Callable[[Spot], object]] = {
     ),
     "openat-dev-fd": lambda x: write(call("openat", CWD, b"/dev/fd/%d" % x.read(), WR)),
     "openat-proc-dirfd": lambda x: write(call("openat", CWD, b"/proc/self/fd/%d/f" % x.dir(), WR)),
+    "openat-proc-thread-dirfd": lambda x: write(
+        call("openat", CWD, b"/proc/thread-self/fd/%d/f" % x.dir(), WR)
+    ),
+    "openat-proc-dirfd-create": lambda x: write(
+        call("openat", CWD, b"/proc/self/fd/%d/new" % x.dir(), NEW, 0o644)
+    ),
+    "openat-proc-dirfd-dotdot": lambda x: write(
+        call("openat", CWD, b"/proc/self/fd/%d/d/../f" % x.dirpath(), WR)
+    ),
+    "openat-proc-child-cwd": lambda x: elsewhere(
+        x, "cwd", lambda base: write(call("openat", CWD, base + b"/f", WR))
+    ),
+    "openat-proc-child-root": lambda x: elsewhere(
+        x, "root", lambda base: write(call("openat", CWD, base + x.f, WR))
+    ),
+    "unlinkat-proc-child-cwd": lambda x: elsewhere(
+        x, "cwd", lambda base: call("unlinkat", CWD, base + b"/f", 0)
+    ),
+    "renameat-proc-child-root": lambda x: elsewhere(
+        x, "root", lambda base: call("renameat2", CWD, base + x.f, CWD, base + x.new, 0)
+    ),
     "openat-proc-opath": lambda x: write(
         call("openat", CWD, b"/proc/self/fd/%d" % os.open(x.f, os.O_PATH), WR)
     ),
@@ -130,9 +186,14 @@ CASES: dict[str, Callable[[Spot], object]] = {
     "tmpfile-of-project": own_unnamed,
     "mkdirat": lambda x: call("mkdirat", CWD, x.new, 0o755),
     "mkdirat-dirfd": lambda x: call("mkdirat", x.dir(), b"new", 0o755),
+    "mkdirat-proc-dirfd": lambda x: call("mkdirat", CWD, b"/proc/self/fd/%d/new" % x.dir(), 0o755),
+    "mkdirat-proc-thread-cwd": lambda x: standing_there(
+        x, lambda: call("mkdirat", CWD, b"/proc/thread-self/cwd/new", 0o755)
+    ),
     "mkdirat-slash": lambda x: call("mkdirat", CWD, x.new + b"/", 0o755),
     "unlinkat": lambda x: call("unlinkat", CWD, x.f, 0),
     "unlinkat-dirfd": lambda x: call("unlinkat", x.dirpath(), b"f", 0),
+    "unlinkat-proc-dirfd": lambda x: call("unlinkat", CWD, b"/proc/thread-self/fd/%d/f" % x.dir(), 0),
     "unlinkat-symlink": lambda x: call("unlinkat", CWD, x.s, 0),
     "unlinkat-dir": lambda x: call("unlinkat", CWD, x.d, REMOVEDIR),
     "renameat": lambda x: call("renameat", x.dir(), b"f", x.dir(), b"g"),
@@ -140,6 +201,11 @@ CASES: dict[str, Callable[[Spot], object]] = {
     "renameat2-noreplace": lambda x: call("renameat2", CWD, x.f, CWD, x.new, 1),
     "renameat2-exchange": lambda x: call("renameat2", CWD, x.f, CWD, x.d, 2),
     "renameat2-dir": lambda x: call("renameat2", CWD, x.d, CWD, x.new, 0),
+    "renameat2-proc-dirfd": lambda x: call(
+        "renameat2", CWD, b"/proc/self/fd/%d/f" % x.dir(), CWD, b"/proc/thread-self/fd/%d/new" % x.dir(), 0
+    ),
+    "renameat2-exchange-dirs": lambda x: call("renameat2", CWD, x.d, CWD, os.fsencode(x.project), 2),
+    "renameat2-whiteout": lambda x: call("renameat2", CWD, x.f, CWD, x.new, 4),
     "renameat2-out-to-project": lambda x: call("renameat2", CWD, x.f, CWD, x.mine_new, 0),
     "renameat2-project-to-out": lambda x: call("renameat2", CWD, x.mine, CWD, x.new, 0),
     "renameat2-over": lambda x: call("renameat2", CWD, x.mine, CWD, x.f, 0),
@@ -147,6 +213,8 @@ CASES: dict[str, Callable[[Spot], object]] = {
     "renameat2-exchange-in": lambda x: call("renameat2", CWD, x.f, CWD, x.mine, 2),
     "linkat": lambda x: call("linkat", CWD, x.f, CWD, x.new, 0),
     "linkat-dirfd": lambda x: call("linkat", x.dir(), b"f", x.dir(), b"new", 0),
+    "linkat-proc-fd": lambda x: call("linkat", CWD, b"/proc/self/fd/%d" % x.read(), CWD, x.mine_new, FOLLOW),
+    "linkat-proc-dirfd": lambda x: call("linkat", CWD, x.mine, CWD, b"/proc/self/fd/%d/new" % x.dir(), 0),
     "linkat-symlink": lambda x: call("linkat", CWD, x.s, CWD, x.new, 0),
     "linkat-symlink-follow": lambda x: call("linkat", CWD, x.s, CWD, x.new, FOLLOW),
     "linkat-into-project": lambda x: call("linkat", CWD, x.f, CWD, x.mine_new, 0),
@@ -154,16 +222,24 @@ CASES: dict[str, Callable[[Spot], object]] = {
     "linkat-then-write": through_hard_link,
     "symlinkat": lambda x: call("symlinkat", b"anywhere", CWD, x.new),
     "symlinkat-dirfd": lambda x: call("symlinkat", b"anywhere", x.dir(), b"new"),
+    "symlinkat-proc-dirfd": lambda x: call("symlinkat", b"anywhere", CWD, b"/proc/self/fd/%d/new" % x.dir()),
     "mknodat-fifo": lambda x: call("mknodat", CWD, x.new, 0o010644, 0),
     "mknodat-file": lambda x: call("mknodat", CWD, x.new, 0o100644, 0),
     "mknodat-socket": lambda x: call("mknodat", x.dir(), b"new", 0o140644, 0),
     "bind-unix": bound,
+    "bind-unix-proc-dirfd": bound_by_proc,
+    "truncate-proc-fd": lambda x: call("truncate", b"/proc/self/fd/%d" % x.read(), 3),
+    "truncate-proc-dirfd": lambda x: call("truncate", b"/proc/self/fd/%d/f" % x.dir(), 3),
     "truncate": lambda x: call("truncate", x.f, 3),
     "truncate-symlink": lambda x: call("truncate", x.s, 3),
     "ftruncate": lambda x: os.ftruncate(call("openat", CWD, x.f, WR), 3),
     "fchmodat": lambda x: call("fchmodat", CWD, x.f, 0o600),
     "fchmodat-symlink": lambda x: call("fchmodat", CWD, x.s, 0o600),
     "fchmodat-dirfd": lambda x: call("fchmodat", x.dir(), b"f", 0o600),
+    "fchmodat-proc-fd": lambda x: call("fchmodat", CWD, b"/proc/self/fd/%d" % x.read(), 0o600),
+    "fchmodat-proc-opath": lambda x: call(
+        "fchmodat", CWD, b"/proc/self/fd/%d" % os.open(x.f, os.O_PATH), 0o600
+    ),
     "fchmod-readonly": lambda x: call("fchmod", x.read(), 0o600),
     "fchmodat2": lambda x: call("fchmodat2", CWD, x.f, 0o600, 0),
     "fchmodat2-empty": lambda x: call("fchmodat2", os.open(x.f, os.O_PATH), b"", 0o600, EMPTY),
@@ -178,11 +254,16 @@ CASES: dict[str, Callable[[Spot], object]] = {
     "utimensat-now": lambda x: call("utimensat", CWD, x.f, None, 0),
     "utimensat-nofollow": lambda x: call("utimensat", CWD, x.s, TIMES, NOFOLLOW),
     "utimensat-fd-readonly": lambda x: call("utimensat", x.read(), None, TIMES, 0),
+    "utimensat-proc-fd": lambda x: call("utimensat", CWD, b"/proc/self/fd/%d" % x.read(), TIMES, 0),
     "utimensat-dirfd": lambda x: call("utimensat", x.dir(), b"f", TIMES, 0),
     "setxattr": lambda x: call("setxattr", x.f, b"user.b", b"v", 1, 0),
     "setxattr-symlink": lambda x: call("setxattr", x.s, b"user.b", b"v", 1, 0),
     "lsetxattr": lambda x: call("lsetxattr", x.f, b"user.b", b"v", 1, 0),
     "fsetxattr-readonly": lambda x: call("fsetxattr", x.read(), b"user.b", b"v", 1, 0),
+    "setxattr-proc-fd": lambda x: call("setxattr", b"/proc/self/fd/%d" % x.read(), b"user.b", b"v", 1, 0),
+    "setxattr-acl": lambda x: call("setxattr", x.f, ACL_NAME, ACL, len(ACL), 0),
+    "setxattr-acl-default": lambda x: call("setxattr", x.d, b"system.posix_acl_default", ACL, len(ACL), 0),
+    "fsetxattr-acl-readonly": lambda x: call("fsetxattr", x.read(), ACL_NAME, ACL, len(ACL), 0),
     "removexattr": lambda x: call("removexattr", x.f, b"user.a"),
     "lremovexattr": lambda x: call("lremovexattr", x.f, b"user.a"),
     "fremovexattr-readonly": lambda x: call("fremovexattr", x.read(), b"user.a"),
