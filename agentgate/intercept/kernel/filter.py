@@ -24,15 +24,21 @@ _MSG_FASTOPEN = 0x20000000
 # ioctl(2) commands that push input into a terminal, or change a file through a read-only descriptor.
 _TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS = 0x5412, 0x541C, 0x5423, 0x541D
 # Families (bits 8-15 of the command) in which only the named, harmless commands are allowed:
-# 'f' inode flags and verity, 'v' versions, 'X' xfs and freezing, 0x94 btrfs.
+# 'f' inode flags and verity, 'v' versions, 'X' xfs and freezing, 0x94 btrfs, 'r' fat, 0xf5 f2fs.
 _IOCTL_FAMILIES = {
     0x66: (0x80086601, 0xC020660B),  # FS_IOC_GETFLAGS, FS_IOC_FIEMAP
     0x76: (0x80087601,),  # FS_IOC_GETVERSION
     0x58: (0x801C581F,),  # FS_IOC_FSGETXATTR
     0x94: (0x40049409, 0x4020940D, 0xC0189436),  # FICLONE, FICLONERANGE, FIDEDUPERANGE
+    # VFAT_IOCTL_READDIR_BOTH, ..._SHORT, FAT_IOCTL_GET_ATTRIBUTES, ..._GET_VOLUME_ID
+    0x72: (0x82307201, 0x82307202, 0x80047210, 0x80047213),
+    # F2FS_IOC_START_ATOMIC_WRITE to ..._ABORT_ATOMIC_WRITE, which need one that may write; ..._GET_FEATURES
+    0xF5: (0xF501, 0xF502, 0xF503, 0xF504, 0xF505, 0x8004F50C),
 }
 _NETLINK = (0, 4, 15)  # ROUTE, SOCK_DIAG, KOBJECT_UEVENT (netlink(7))
-_PR_SET_DUMPABLE = 4
+_PR_SET_DUMPABLE, _PR_SET_MM = 4, 35
+# The signal that a descriptor sends when it is ready goes to whom these name (fcntl(2)).
+_F_SETOWN, _F_SETOWN_EX, _FIOSETOWN, _SIOCSPGRP = 8, 15, 0x8901, 0x8902
 # Calls that name another process in argument 0 and change how it runs: fine on oneself (0).
 _ON_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity", "sched_setattr")
 # The same with (which, who), where "which" must say "a process": PRIO_PROCESS, IOPRIO_WHO_PROCESS. The
@@ -52,7 +58,7 @@ def build(abi: Abi, *, hold_signals: bool) -> bytes:
     if abi.x32:
         foreign = asm.label()
         asm.if_at_least(0x40000000, foreign)
-    by_argument = _Conditional(asm, abi)
+    by_argument = _Conditional(asm, abi, hold_signals=hold_signals)
     by_argument.dispatch()
     _by_number(asm, abi, hold_signals=hold_signals)
     by_argument.bodies()
@@ -96,7 +102,7 @@ class _Conditional:
     """The calls whose answer depends on their arguments. Arguments by value cannot be changed by another
     thread after the filter saw them; memory behind a pointer can, so nothing here looks at it."""
 
-    def __init__(self, asm: Assembler, abi: Abi) -> None:
+    def __init__(self, asm: Assembler, abi: Abi, *, hold_signals: bool) -> None:
         self._asm = asm
         self._abi = abi
         self._labels: dict[str, str] = {}
@@ -104,6 +110,9 @@ class _Conditional:
             "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair",
             "prctl", "openat2", "io_uring_setup", *_ON_PROCESS, *_ON_WHO,
         ]  # fmt: skip
+        self._hold_signals = hold_signals
+        if hold_signals:
+            self._names.append("fcntl")
 
     def dispatch(self) -> None:
         for name in self._names:
@@ -168,21 +177,39 @@ class _Conditional:
 
     def _prctl(self) -> None:
         """A process that makes itself undumpable could not be read, and so only be refused; the wish is
-        acknowledged and not carried out. Whoever runs the gate may read the agent anyway."""
-        asm, allow = self._asm, self._asm.label()
+        acknowledged and not carried out. Whoever runs the gate may read the agent anyway. PR_SET_MM gives
+        /proc/PID/exe and cmdline, by which the gate knows what runs, another content."""
+        asm, allow, denied = self._asm, self._asm.label(), self._asm.label()
         asm.load(argument(0))
+        asm.if_equal(_PR_SET_MM, denied)
         asm.unless_equal(_PR_SET_DUMPABLE, allow)
         asm.load(argument(1))
         asm.unless_equal(0, allow)
         asm.ret(refuse(0))
         asm.mark(allow)
         asm.ret(ALLOW)
+        asm.mark(denied)
+        asm.ret(refuse(errno.EPERM))
+
+    def _fcntl(self) -> None:
+        """Only where signals are held: a descriptor can send them too."""
+        asm = self._asm
+        hold, denied = asm.label(), asm.label()
+        asm.load(argument(1))
+        asm.if_equal(_F_SETOWN, hold)
+        asm.if_equal(_F_SETOWN_EX, denied)  # names the process in memory, where it can change
+        asm.ret(ALLOW)
+        asm.mark(hold)
+        asm.ret(NOTIFY)
+        asm.mark(denied)
+        asm.ret(refuse(errno.EPERM))
 
     def _ioctl(self) -> None:
         asm = self._asm
         denied, allowed = asm.label(), asm.label()
         asm.load(argument(1))
-        for command in (_TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS):
+        signals = (_FIOSETOWN, _SIOCSPGRP) if self._hold_signals else ()
+        for command in (_TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS, *signals):
             asm.if_equal(command, denied)
         for commands in _IOCTL_FAMILIES.values():
             for command in commands:

@@ -61,6 +61,7 @@ HANDLERS: dict[str, Handler] = {
     "sched_setattr": _by_pid,
     "setpriority": lambda c, a: _which(c, a[0], signed(a[1]), _PRIO_PROCESS),
     "ioprio_set": lambda c, a: _which(c, a[0], signed(a[1]), _IOPRIO_WHO_PROCESS),
+    "fcntl": lambda c, a: _signal(c, signed(a[2])),  # F_SETOWN: the filter holds no other
     "kill": lambda c, a: _signal(c, signed(a[0])),
     "tkill": lambda c, a: _signal(c, signed(a[0])),
     "tgkill": lambda c, a: _signal(c, signed(a[0])),
