@@ -11,12 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from harness import OPEN_POLICY, World, allow, deny, wait
+from outsiders import READER, outsider
 
 # -- what "self" means
 
@@ -75,23 +74,6 @@ for number in range(3, 64):
 def test_links_do_not_lead_into_the_gate(worlds: World) -> None:
     result = worlds.run(sys.executable, "-c", STEAL, operator=deny)
     assert (result.status, result.out) == (0, "")
-
-
-@contextmanager
-def outsider(world: World, script: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the same user outside the session that reads its standard input."""
-    process = world.worker.spawn(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=world.environment()
-    )
-    try:
-        assert process.stdout and process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-READER = "import sys\nprint('ready', flush=True)\nprint(sys.stdin.readline(), end='', flush=True)\n"
 
 
 PIPE = """\
@@ -715,10 +697,3 @@ def test_descriptors_from_outside_are_what_was_given(world: World) -> None:
         )
         result = world.run(sys.executable, "-c", script, path, operator=deny)
         assert result.targets == [f"net_egress unix:{path}"] and result.status == 1
-
-
-def test_no_core_files(world: World) -> None:
-    """The kernel itself would write them, past every gate."""
-    script = "ulimit -c unlimited 2>/dev/null; cd ../outside; sh -c 'kill -SEGV $$'; ls"
-    result = world.run("sh", "-c", script, operator=deny)
-    assert result.out.strip() == "" and list(world.outside.iterdir()) == []
