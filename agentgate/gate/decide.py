@@ -106,9 +106,9 @@ class Decider:
         """What holds for a file that goes along, under both its names, when ``action`` renames a directory
         above it. It was guarded where it was made; a guard asks only where the new place is what makes it
         run."""
-        ruling = self._rules.rule(
-            Action(action.kind, after, action.argv, action.cwd, action.chain, action.syscall, before)
-        )
+        ruling, other = self._rules.on(action, after), self._rules.on(action, before)
+        if _STRICTNESS[other.decision] > _STRICTNESS[ruling.decision]:
+            return other
         if ruling.decision is Decision.ALLOW:
             guard = self._guards.find(after, action.syscall)
             if guard and guard is not self._guards.find(before, action.syscall):

@@ -76,7 +76,7 @@ class Judge:
         if effect.renames:
             return self._moves.rule(action, effect.renames, ruling)
         for words in effect.interpreters:
-            its = self._decider.rule(replace(action, target=" ".join(words), argv=words))
+            its = self._decider.rule(action._replace(target=" ".join(words), argv=words))
             if _forbidden(its):
                 return replace(its, reason=f"it is run by {words[0]}" + (its.reason and f": {its.reason}"))
         return ruling
