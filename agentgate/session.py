@@ -125,13 +125,18 @@ class Session:
             self.names = self._name_service(self.proxy)
             await self.names.start()
         launch = Launch(
-            self.settings.command, project, env, stdio, controlling, proxy_port=port, names=self.names
+            self.settings.command, project, env, stdio, controlling, proxy_port=port, names=self.names,
+            keep=self.settings.keep,
         )  # fmt: skip
         with inherited():
             return await self.backend.start(launch)
 
     def _backend(self) -> Backend:
         if self.settings.gate is GateChoice.SHIM:
+            if self.settings.keep:
+                raise GateUnavailable(
+                    "--keep needs the kernel gate: the shim gate loses what outlives the agent"
+                )
             from agentgate.intercept.shim.backend import ShimBackend
 
             return ShimBackend(self.gate, agent=self.settings.agent)

@@ -32,7 +32,8 @@ def default_audit(flag: str | None, env: Mapping[str, str], project: Path) -> Pa
 class Settings:
     """One run. ``project`` is the directory the agent works in (resolved). ``policy`` is the --policy
     flag as given (None: found by ``policy.store.find_policy``). ``network`` False (--no-net) denies every
-    connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies."""
+    connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies; ``keep`` has the
+    session go on, when the agent has ended, for what it started."""
 
     command: tuple[str, ...]
     agent: str
@@ -43,4 +44,5 @@ class Settings:
     enforce: bool = False
     network: bool = True
     always: bool = True
+    keep: bool = False
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))

@@ -94,6 +94,9 @@ class Direct:
     def say(self, text: str) -> None:
         print(f"agentgate: {text}", file=sys.stderr, flush=True)
 
+    def outlived(self, text: str) -> None:
+        self.say(text)  # an interrupt is ours too, on this terminal
+
     def _input(self) -> None:
         try:
             data = os.read(self._tty, 4096)

@@ -75,6 +75,11 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-net", action="store_true", help="deny every connection")
     parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="when the agent has ended, go on until everything it started has (default: end it)",
+    )
+    parser.add_argument(
         "--always",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -111,4 +116,5 @@ def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Sett
         enforce=getattr(args, "enforce", False),
         network=not args.no_net,
         always=args.always,
+        keep=args.keep,
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agentgate.actions import Source, Verdict
 from agentgate.cli import box, keys
-from agentgate.gate.events import Ask, Asked, Event, GateLost, Notice, Settled, Withdrawn
+from agentgate.gate.events import AgentLeft, Ask, Asked, Event, GateLost, Notice, Settled, Withdrawn
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.suggest import Draft
 from agentgate.session import Session
@@ -42,13 +42,16 @@ class Screen(Protocol):
     def say(self, text: str) -> None:
         """One line to the person, now or when the agent has ended."""
 
+    def outlived(self, text: str) -> None:
+        """The agent has ended and what it started goes on: say so, and let an interrupt end the session."""
+
 
 class Questions:
     """Follows the session's events and puts each question on ``screen``, oldest first.
 
     A key counts only when the question has stood there for HOLD seconds *and* nothing was typed for as
     long: who is in the middle of typing to the agent has not read the question. ``lost`` is set with the
-    reason when the gate broke down.
+    reason when the gate broke down, ``left`` when the agent ended before what it started.
     """
 
     def __init__(self, session: Session, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,6 +64,7 @@ class Questions:
         self._note = ""
         self._counts_from = 0.0
         self._clock = clock
+        self.left: AgentLeft | None = None
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def follow(self, queue: asyncio.Queue[Event]) -> None:
@@ -78,6 +82,9 @@ class Questions:
             elif isinstance(event, Notice):
                 if event.urgent:
                     self._screen.say(event.text)
+            elif isinstance(event, AgentLeft):
+                self.left = event
+                self._screen.outlived(f"{event.words} (^C ends the session)")
             elif isinstance(event, GateLost) and not self.lost.done():
                 self.lost.set_result(event.reason)
             await self._turn()

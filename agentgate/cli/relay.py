@@ -53,6 +53,7 @@ class Relay:
         self._asking = False
         self._drawn = False
         self._left_alternate = False
+        self._outlived = False
         self._later: list[str] = []
         self._thread = ThreadPoolExecutor(1, "relay")
         self._pump: asyncio.Task[None] | None = None
@@ -135,6 +136,8 @@ class Relay:
             data = b""
         if not data:
             self._hung_up()
+        elif self._outlived and not self._asking and keys.name(data) == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)  # its terminal has nobody left to interrupt
         elif self._asking and not keys.is_reply(data):
             if keys.name(data) == "interrupt":  # the agent is to hear it, and first
                 self._pty.write(data)
@@ -207,6 +210,10 @@ class Relay:
             self._later.append(text)
         else:
             self._write(f"\r\nagentgate: {text}\r\n")
+
+    def outlived(self, text: str) -> None:
+        self._outlived = True
+        self.say(text)
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):

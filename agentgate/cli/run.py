@@ -117,6 +117,8 @@ async def _until_the_end(
     if questions.lost.done():
         front.say(f"the gate was lost, the agent was ended: {questions.lost.result()}")
         return exits.GATE_LOST
+    if questions.left:
+        return questions.left.status
     return exits.SIGNALLED + (stopped.result() if stopped.done() else signal.SIGHUP)
 
 

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.demo and args.command:
         raise UsageError("--demo brings its own agent: leave out the command")
-    if args.demo and (args.policy or args.audit or args.agent or args.no_net or not args.always):
+    if args.demo and (args.policy or args.audit or args.agent or args.no_net or args.keep or not args.always):
         raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)
     if chosen:

@@ -11,6 +11,7 @@ from agentgate.audit.record import Record
 
 __all__ = [
     "AgentEnded",
+    "AgentLeft",
     "AgentStarted",
     "Ask",
     "Asked",
@@ -87,6 +88,20 @@ class AgentEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentLeft:
+    """The agent ended with ``status``, but ``left`` processes that it started go on, as was asked for; gated
+    as before. AgentEnded comes with the end of the last."""
+
+    status: int
+    left: int
+
+    @property
+    def words(self) -> str:
+        what = "process that it started goes on" if self.left == 1 else "processes that it started go on"
+        return f"the agent ended with status {self.status}; {self.left} {what}, gated"
+
+
+@dataclass(frozen=True, slots=True)
 class GateLost:
     """The gate can no longer decide; everything pending was denied and the agent's tree is ended."""
 
@@ -101,7 +116,10 @@ class Notice:
     urgent: bool = False
 
 
-Event = Asked | Settled | Withdrawn | Decided | PolicyChanged | AgentStarted | AgentEnded | GateLost | Notice
+Event = (
+    Asked | Settled | Withdrawn | Decided | PolicyChanged | AgentStarted | AgentEnded | AgentLeft | GateLost
+    | Notice
+)  # fmt: skip
 
 
 class Hub:

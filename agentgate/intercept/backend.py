@@ -79,6 +79,7 @@ class Launch:
     controlling: bool
     proxy_port: int = 0  # the session's own proxy on loopback, which needs no decision to be reached
     names: NameService | None = None
+    keep: bool = False  # go on until the last process that the agent started has ended
 
 
 class Backend(Protocol):
@@ -94,7 +95,8 @@ class Backend(Protocol):
         """Run the agent, return its pid. Raises GateUnavailable, or OSError when the command cannot run."""
 
     async def wait(self) -> int:
-        """The agent's exit status (0-255, or 128 + signal)."""
+        """The agent's exit status (0-255, or 128 + signal), once the session is over: with the agent, or
+        with the last process that it left where those are kept."""
 
     async def stop(self) -> None:
         """End the agent and everything it started, then return."""

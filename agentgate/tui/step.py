@@ -21,6 +21,7 @@ from dataclasses import replace
 from agentgate.actions import Verdict
 from agentgate.gate.events import (
     AgentEnded,
+    AgentLeft,
     AgentStarted,
     Ask,
     Asked,
@@ -108,6 +109,8 @@ def _note(state: State, event: Happening, now: float) -> State:
         case AgentEnded(status):
             text = f"the agent ended with status {status}" + ("; actions still wait" if state.asks else "")
             return replace(state, status=status, hint=Hint(text, now))
+        case AgentLeft():
+            return replace(state, hint=Hint(f"{event.words} (ctrl+] q ends the session)", now, urgent=True))
         case GateLost(reason):
             return replace(state, lost=reason or "no reason is known", leader=False)
         case PolicyChanged(label, error):

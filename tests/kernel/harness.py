@@ -212,6 +212,7 @@ class Run:
         self.answers: list[bool] = []
         self.lost = ""
         self.status: int | None = None
+        self.left: tuple[int, int] | None = None
         self.started: dict[str, int] = {}
         self.failed = ""
         self.held = 0
@@ -247,6 +248,8 @@ class Run:
                 self.started = event
             case "failed":
                 self.failed = f"{event['error']}: {event['text']}"
+            case "left":
+                self.left = (event["status"], event["left"])
             case "ended":
                 self.status = event["status"]
             case "closed":
@@ -364,7 +367,7 @@ class World:
     def start(
         self, *command: object, operator: Operator = deny, policy: str = POLICY,
         env: dict[str, str] | None = None, stdin: Path | None = None, enforce: bool = False,
-        network: bool = True, pty: bool = False,
+        network: bool = True, pty: bool = False, keep: bool = False,
         started: bool = True,
     ) -> Iterator[Run]:  # fmt: skip
         """Run ``command`` behind the gate; yields once it is started."""
@@ -376,7 +379,7 @@ class World:
         run = Run(self.worker, out, err, operator)
         self.worker.tell(
             op="run", command=list(map(str, command)), project=str(self.project),
-            audit=str(where / "audit.jsonl"), policy=str(rules), enforce=enforce, network=network,
+            audit=str(where / "audit.jsonl"), policy=str(rules), enforce=enforce, network=network, keep=keep,
             env=self.environment(**(env or {})), out=str(out), err=str(err), pty=pty,
             **{"in": str(stdin or "/dev/null")},
         )  # fmt: skip

@@ -36,6 +36,7 @@ def settings(order: dict[str, Any]) -> Settings:
         gate=GateChoice.KERNEL,
         enforce=order["enforce"],
         network=order["network"],
+        keep=order["keep"],
         env=order["env"],
     )
 
@@ -54,6 +55,8 @@ def tell(event: events.Event) -> None:
             say(ev="lost", reason=reason)
         case events.Notice(text, urgent):
             say(ev="notice", text=text, urgent=urgent)
+        case events.AgentLeft(status, left):
+            say(ev="left", status=status, left=left)
         case events.AgentEnded(status):
             say(ev="ended", status=status)
 

@@ -13,6 +13,7 @@ from agentgate.actions import Answer, Decision, Ruling, Source, Verdict
 from agentgate.audit.record import Record
 from agentgate.gate.events import (
     AgentEnded,
+    AgentLeft,
     AgentStarted,
     Ask,
     Asked,
@@ -348,6 +349,15 @@ def test_the_end_of_the_agent_waits_for_the_last_question(play: Play) -> None:
     assert play.effects == []
     assert play.settle(1).effects == []
     assert play.settle(2).effects == [Leave()]
+
+
+def test_the_room_stays_for_what_the_agent_left(play: Play) -> None:
+    play.do(AgentStarted(7), AgentLeft(3, 2))
+    assert play.effects == [] and play.state.status is None
+    assert play.state.hint and play.state.hint.urgent
+    assert "ended with status 3; 2 processes that it started go on" in play.state.hint.text
+    assert play.ask(1).settle(1).effects == []
+    assert play.do(AgentEnded(3)).effects == [Leave()]
 
 
 def test_a_lost_gate_stays_until_q(play: Play) -> None:

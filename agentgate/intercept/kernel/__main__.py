@@ -19,7 +19,7 @@ from typing import Any
 from agentgate.gate.command import Places
 from agentgate.intercept.kernel import filter, landlock, libc
 from agentgate.intercept.kernel.abi import Abi, native
-from agentgate.intercept.kernel.ending import end_tree
+from agentgate.intercept.kernel.ending import end_tree, reap
 from agentgate.intercept.kernel.judge import Rules
 from agentgate.intercept.kernel.launch import Plan, Started, launch
 from agentgate.intercept.kernel.link import Unpacker, pack
@@ -79,12 +79,6 @@ def _names(order: dict[str, Any], network: Netns | None) -> Names:
     return Names(network, names["relay"], names["dns"], ipaddress.IPv4Network(names["pool"]))
 
 
-def _status(pid: int) -> int:
-    _, raw = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(raw)
-    return 128 - code if code < 0 else code
-
-
 def main(link: socket.socket) -> int:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)  # the terminal's keys are for the agent
@@ -113,6 +107,7 @@ def main(link: socket.socket) -> int:
         abi, Listener(started.listener, sync_wake_up=True), link, rules,
         Policy.from_wire(order["policy"]),
         root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]), names=names,
+        keep=order["keep"],
     )  # fmt: skip
     for descriptor in set(order["stdio"]):
         if descriptor > 2:
@@ -133,11 +128,12 @@ def main(link: socket.socket) -> int:
 
 def _end(root: int, warden: Warden, network: Netns | None) -> int:
     """The tree's end. Whatever was pending is refused: nobody serves the listener any more."""
-    ended = os.waitid(os.P_PID, root, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if ended is None:
-        with contextlib.suppress(OSError):
-            os.kill(root, signal.SIGKILL)
-    status = _status(root)
+    status = warden.kept.status
+    if status is None:
+        if os.waitid(os.P_PID, root, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            with contextlib.suppress(OSError):
+                os.kill(root, signal.SIGKILL)
+        status = reap(root)
     warden.close()
     if network:
         network.close()

@@ -18,7 +18,7 @@ from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 from agentgate.gate.command import Places
-from agentgate.gate.events import Decided, GateLost, Notice
+from agentgate.gate.events import AgentLeft, Decided, GateLost, Notice
 from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import DOCTOR, GateUnavailable, Launch
@@ -129,7 +129,7 @@ class KernelBackend:
                 "project": self._context.project, "home": self._context.home, "own": self._own,
                 "tools": sorted(self._places.tools), "writable": self._places.writable,
                 "enforce": self._enforce, "network": self._network, "proxy_port": launch.proxy_port,
-                "policy": self._policy.to_wire(), "names": order,
+                "policy": self._policy.to_wire(), "names": order, "keep": launch.keep,
             }
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(reader))
@@ -228,6 +228,8 @@ class KernelBackend:
             case "started":
                 self._root = message["pid"]
                 self._started.set_result(self._root)
+            case "kept":
+                self._gate.hub.post(AgentLeft(message["status"], message["left"]))
             case "failed":
                 self._failed(message)
             case "ended":

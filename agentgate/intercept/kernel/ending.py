@@ -9,7 +9,14 @@ import time
 
 from agentgate.intercept.kernel.procs import descendants
 
-__all__ = ["end_tree"]
+__all__ = ["end_tree", "reap"]
+
+
+def reap(pid: int) -> int:
+    """The exit status of a child that has ended or will: 0-255, or 128 + signal."""
+    _, raw = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(raw)
+    return 128 - code if code < 0 else code
 
 
 def end_tree(seconds: float = 5.0) -> None:

@@ -33,6 +33,7 @@ from agentgate.intercept.kernel.files import Handler
 from agentgate.intercept.kernel.ipc import Ipc
 from agentgate.intercept.kernel.journal import Journal, shown
 from agentgate.intercept.kernel.judge import Judge, Rules
+from agentgate.intercept.kernel.kept import Kept
 from agentgate.intercept.kernel.link import LinkError, Unpacker
 from agentgate.intercept.kernel.names import Names
 from agentgate.intercept.kernel.notify import Call, Listener
@@ -63,6 +64,7 @@ class Warden:
     def __init__(
         self, abi: Abi, listener: Listener, link: socket.socket, rules: Rules, policy: Policy,
         *, root: int, proxy_port: int, stdio: tuple[int, ...], names: Names,
+        keep: bool,
     ) -> None:  # fmt: skip
         self._names = {number: name for name, number in abi.numbers.items()}
         self._listener = listener
@@ -84,6 +86,7 @@ class Warden:
         self._known = names
         if names.network:
             self._procs.outside.add(names.network.pid)
+        self.kept = Kept(keep, self._procs.outside)
         sockets = Sockets(proxy_port, self._attribute, names)
         self._handlers: dict[str, Handler] = {
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
@@ -93,9 +96,10 @@ class Warden:
     # -- the loop
 
     def run(self, rootfd: int, trouble: int, unpacker: Unpacker) -> None:
-        """Serve until the agent's first process ended (``rootfd``, its pidfd, is readable) or the app is
-        gone. Returns then; the caller ends the tree. ``trouble`` tells, by its end, that the agent's program
-        runs, or else why it cannot; ``unpacker`` may hold messages that came with the order."""
+        """Serve until the agent's first process ended (``rootfd``, its pidfd, is readable), or the last of
+        those that it left and that are kept, or the app is gone; the caller ends the tree. ``trouble``
+        tells, by its end, that the agent's program runs, or else why it cannot; ``unpacker`` may hold
+        messages that came with the order."""
         poll = select.poll()
         mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         poll.register(mounts, select.POLLPRI)  # proc_pid_mounts(5); first, as a call behind it may be there
@@ -125,7 +129,12 @@ class Warden:
                     poll.unregister(trouble)
                     self._tell_start(trouble)
                 elif descriptor == rootfd:
-                    return
+                    left = self.kept.begin(self._root)
+                    if not left:
+                        return
+                    poll.unregister(rootfd)
+                    self._root = self._procs.root = 0
+                    self.journal.send({"type": "kept", "status": self.kept.status, "left": left})
                 elif descriptor == self._wake_read:
                     self._collect()
                 elif events & select.POLLIN:
@@ -142,6 +151,8 @@ class Warden:
             if now - swept >= _TICK:
                 swept = now
                 self._tick()
+                if self.kept.over:
+                    return
             # a short first wait lets a busy tree fill a batch of records; then nothing happens at all
             wait_ms = 10 if ready else int(1000 * (_RETRY if self._retry else _TICK))
             if self.journal.waiting:
