@@ -22,7 +22,8 @@ rules:
 """
 WAYS = [
     "execve", "relative", "no environment", "claims to be ls", "claims to be nothing", "dirfd", "empty path",
-    "at path", "proc fd", "fexecve", "posix_spawn", "vfork", "fork", "from a thread",
+    "at path", "proc fd", "fexecve", "posix_spawn", "vfork", "fork", "from a thread", "clone3", "double fork",
+    "dev fd", "proc fd that only names", "proc dirfd", "no PATH", "an emptied PATH",
 ]  # fmt: skip
 X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="not here: an x86-64 machine")
 
@@ -40,7 +41,7 @@ def test_a_system_program_is_asked_by_its_name(world: World, way: str) -> None:
 
     refused = world.run(*world.python("runs", way, program, "made"), policy=POLICY, operator=deny)
     [ask] = refused.asks
-    argument = marker if way == "relative" else "made"
+    argument = marker if way in ("relative", "an emptied PATH") else "made"
     name = {"memfd": "/memfd:copy (deleted)", "memfd by proc": "/memfd:copy (deleted)"}.get(way, "touch")
     if way == "loader":
         assert ask.target.endswith(f" {program} made") and ask.target.startswith("ld-linux")
@@ -72,6 +73,31 @@ def test_a_program_of_the_project_is_asked_by_its_path(worlds: World, gcc: str, 
         assert result.status == 126 and not (worlds.project / "made").exists()
     assert worlds.run(lookalike, "made", policy=POLICY, operator=deny).status == 0  # the session's command
     assert (worlds.project / "made").exists()
+
+
+def test_a_command_without_an_environment(world: World) -> None:
+    """``env -i`` is a command, and what it runs is one more."""
+    marker, command = world.project / "made", ("sh", "-c", "env -i touch made; echo $?")
+    assert world.bare(*command).out == "0\n" and marker.exists()
+    marker.unlink()
+    policy = POLICY + '  - match: {action: exec, target_glob: "env *"}\n    decision: allow\n'
+    result = world.run(*command, policy=policy, operator=deny)
+    assert result.targets == ["exec touch made"] and result.out == "126\n" and not marker.exists()
+
+
+def test_a_renamed_program_goes_by_its_path(worlds: World) -> None:
+    """A copy of a system program, under an innocent name or its own, is a program of the project."""
+    for name in ("ls", "npm", "touch"):
+        copy = worlds.give(Path(shutil.copy(system_touch(), worlds.project / name)))
+        for spelled in (f"./{name}", copy, f"{worlds.project}/../project/{name}"):
+            command = ("sh", "-c", f"{spelled} made; true")
+            result = worlds.run(*command, policy=POLICY, operator=deny)
+            assert result.targets == [f"exec {copy} made"] and not (worlds.project / "made").exists()
+            worlds.bare(*command)
+            (worlds.project / "made").unlink()  # the control made it
+        path = {"PATH": f"{worlds.project}:{SYSTEM_PATH}"}
+        result = worlds.run("sh", "-c", f"{name} made; true", policy=POLICY, operator=deny, env=path)
+        assert result.targets[0] == f"exec {copy} made"
 
 
 def test_a_static_program_is_held_in_what_it_does(worlds: World, gcc: str) -> None:

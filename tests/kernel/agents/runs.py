@@ -68,6 +68,22 @@ def replace() -> None:
             os.execve(memfd(), [program, argument], os.environ)
         case "memfd by proc":
             os.execve(f"/proc/self/fd/{memfd()}", [program, argument], os.environ)
+        case "dev fd":
+            descriptor = os.open(program, os.O_RDONLY)
+            os.execve(f"/dev/fd/{descriptor}", [program, argument], os.environ)
+        case "proc fd that only names":
+            descriptor = os.open(program, os.O_PATH)
+            os.execve(f"/proc/thread-self/fd/{descriptor}", [program, argument], os.environ)
+        case "proc dirfd":
+            directory = os.open(head, os.O_PATH)
+            os.execve(f"/proc/self/fd/{directory}/{tail}", [program, argument], os.environ)
+        case "no PATH":  # libc has one of its own
+            os.environ.pop("PATH")
+            os.execvp(tail, [tail, argument])
+        case "an emptied PATH":
+            os.chdir(head)
+            os.environ["PATH"] = ""
+            os.execvp(f"./{tail}", [tail, os.path.join(project, argument)])
         case "loader":
             os.execve(loader(), ["ld.so", program, argument], os.environ)
         case "from a thread":
@@ -87,6 +103,27 @@ try:
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         case "vfork":
             sys.exit(subprocess.run([program, argument]).returncode)
+        case "clone3":
+            arguments = (ctypes.c_uint64 * 11)(0, 0, 0, 0, 17)  # struct clone_args: SIGCHLD at its end
+            if not (pid := libc.syscall(ctypes.c_long(435), arguments, ctypes.c_size_t(88))):
+                way = "execve"
+                try:
+                    replace()
+                except OSError as error:
+                    os.write(2, f"{error.strerror}\n".encode())
+                    os._exit(126)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        case "double fork":
+            read, write = os.pipe()
+            if not os.fork():
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                status = os.fsencode(str(subprocess.run([program, argument]).returncode))
+                os.write(write, status)
+                os._exit(0)
+            os.close(write)
+            sys.exit(int(os.read(read, 10) or 126))
         case "fork":
             if not (pid := os.fork()):
                 way = "execve"
