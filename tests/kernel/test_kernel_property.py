@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("AGENTGATE_EXAMPLES", "100"))
 
-paths = st.sampled_from([
+plain = st.sampled_from([
     "a", "b", "c", "d", "e", "d/a", "d/b", "d/d", "e/a", "l", "d/l", "l/a", "a/", "d/", "l/", "new/",
     "d/.", "d/..", ".", "..", "", "nosuch/a", "a/b", "./a", "d//a", "d/../a", "../in/b", "n" * 255, "n" * 256,
     "/proc/self/cwd/a", "/proc/thread-self/cwd/d/b",
 ])  # fmt: skip
+paths = plain | plain | st.sampled_from(["@0/a", "@0/new", "%0/b", "%0/d/../b", "@2/a"])
+objects = paths | st.sampled_from(["@0", "@1", "@2", "%0", "%2"])
 texts = st.sampled_from(["a", "b", "d", "l", "../in/a", "nosuch", "d/a", ".", "d/", "loop", ""])
 modes = st.sampled_from([0o644, 0o600, 0o755, 0o700, 0o777, 0o4755, 0o1777, 0o2755, 0o444, 0o000, 0o7777])
 slots = st.none() | st.integers(0, 2)
@@ -34,8 +36,8 @@ flags = st.builds(
     st.lists(
         st.sampled_from([
             os.O_CREAT, os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_APPEND, os.O_NOFOLLOW, os.O_DIRECTORY,
-            os.O_CLOEXEC,
-        ]), max_size=3,
+            os.O_CLOEXEC, os.O_PATH, os.O_SYNC, os.O_NOATIME, os.O_NOCTTY, 3,
+        ]), max_size=4,
     ),
 )  # fmt: skip
 empty = st.sampled_from([0, 0, 0x100, 0x1000, 0x1100, 0x8000000])  # SYMLINK_NOFOLLOW, EMPTY_PATH, unknown
@@ -47,17 +49,29 @@ def step(name: str, *args: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any
 
 
 steps = st.one_of(
-    step("open", slots, paths, flags, modes, st.none()),
+    step("open", slots, objects, flags, modes, st.none()),
     step("open", slots, paths, flags.map(lambda value: value | os.O_CREAT), modes, st.none() | kept),
     step("open", slots, paths, st.sampled_from([os.O_RDONLY, os.O_DIRECTORY, os.O_PATH]), modes, kept),
+    step("open", slots, paths, st.sampled_from([
+        os.O_TMPFILE, os.O_TMPFILE | os.O_RDWR, os.O_TMPFILE | os.O_WRONLY | os.O_EXCL,
+        os.O_TMPFILE | os.O_RDWR | os.O_CREAT, os.O_TMPFILE & ~os.O_DIRECTORY | os.O_RDWR,
+    ]), modes, kept),
+    step("name", kept, slots, paths, st.booleans()),
+    step("fallocate", kept, st.sampled_from([0, 1, 2, 3, 8, 16, 99]), st.integers(-1, 5000),
+         st.integers(-1, 5000)),
+    step("acl", objects, st.sampled_from(["good", "good", "short", "bad"]), st.booleans()),
+    step("old", st.sampled_from([
+        "open", "creat", "mkdir", "rmdir", "unlink", "rename", "link", "symlink", "mknod", "chmod", "chown",
+        "lchown", "utime", "utimes", "futimesat",
+    ]), paths, plain),
     step("mkdir", slots, paths, modes),
     step("unlink", slots, paths, st.sampled_from([0, 0x200, 0x1])),
     step("rename", slots, paths, slots, paths, st.sampled_from([0, 0, 0, 1, 2, 3, 8])),
     step("link", slots, paths, slots, paths, st.sampled_from([0, 0x400, 0x800])),
     step("symlink", texts, slots, paths),
     step("mknod", slots, paths, st.sampled_from([0o100644, 0o010600, 0o140700, 0o644, 0o040755, 0o170644])),
-    step("truncate", paths, sizes),
-    step("chmod", slots, paths, modes),
+    step("truncate", objects, sizes),
+    step("chmod", slots, objects, modes),
     step("chmod2", slots, paths, modes, empty),
     step("chown", slots, paths, st.booleans(), empty),
     step("utimes", slots, paths, times, empty),

@@ -340,8 +340,9 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
     source = find(caller, d1, caller.string(a1))
     try:
         target = find(caller, d2, caller.string(a2))
-    except BaseException:
-        source.close()
+    except OSError:
+        if not os.access(b"/proc/self/fd/%d" % source.fd, os.X_OK, effective_ids=True):
+            raise fail(errno.EACCES) from None  # the kernel comes to the first of two errors first
         raise
 
     def perform() -> Reply:

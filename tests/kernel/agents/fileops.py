@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from raw import CWD, call
+from raw import CWD, call, has
 
 TIMES = {
     "early": struct.pack("=4q", 1000, 5, 2000, 6),
@@ -27,6 +27,14 @@ TIMES = {
     "none": None,
 }
 ACCESS = os.O_ACCMODE
+ACLS = {  # acl(5), linux/posix_acl_xattr.h
+    "good": struct.pack("=I", 2) + b"".join(
+        struct.pack("=HHi", *entry)
+        for entry in ((1, 6, -1), (2, 7, 12345), (4, 4, -1), (16, 5, -1), (32, 0, -1))
+    ),
+    "short": struct.pack("=I", 2) + struct.pack("=HHi", 1, 6, -1),
+    "bad": b"xyz",
+}  # fmt: skip
 
 
 class Machine:
@@ -39,11 +47,16 @@ class Machine:
 
     def run(self, name: str, args: list[Any]) -> Any:
         try:
-            return getattr(self, name)(
-                *[a.encode("utf-8", "surrogateescape") if isinstance(a, str) else a for a in args]
-            )
+            return getattr(self, name)(*[self.spelled(a) if isinstance(a, str) else a for a in args])
         except OSError as error:
             return errno.errorcode.get(error.errno or 0, str(error))
+
+    def spelled(self, text: str) -> bytes:
+        """``@N`` at the start is what slot N holds, by its name in /proc; ``%N`` likewise, by another."""
+        if text[:1] in ("@", "%") and text[1:2].isdigit():
+            base = "/proc/self/fd" if text[0] == "@" else "/proc/thread-self/fd"
+            text = f"{base}/{self.slots.get(int(text[1]), 999)}{text[2:]}"
+        return text.encode("utf-8", "surrogateescape")
 
     # -- the calls
 
@@ -127,6 +140,39 @@ class Machine:
 
     def write(self, slot: int) -> Any:
         return os.write(self.slots.get(slot, 999), b"more")
+
+    def fallocate(self, slot: int, mode: int, offset: int, size: int) -> Any:
+        return call("fallocate", self.slots.get(slot, 999), mode, offset, size)
+
+    def name(self, kept: int, slot: int | None, path: bytes, empty: bool) -> Any:
+        """A name for what is held, which may have none yet."""
+        held = self.slots.get(kept, 999)
+        if empty:
+            return call("linkat", held, b"", self.at(slot), path, 0x1000)
+        return call("linkat", CWD, b"/proc/self/fd/%d" % held, self.at(slot), path, 0x400)
+
+    def acl(self, path: bytes, kind: bytes, default: bool) -> Any:
+        value = ACLS[kind.decode()]
+        name = b"system.posix_acl_default" if default else b"system.posix_acl_access"
+        return call("setxattr", path, name, value, len(value), 0)
+
+    def old(self, name: bytes, path: bytes, other: bytes) -> Any:
+        """The calls that newer architectures do not have."""
+        if not has("open"):
+            return None
+        times, longs = struct.pack("=4q", 1000, 5, 2000, 6), struct.pack("=2q", 1000, 2000)
+        given: dict[str, tuple[Any, ...]] = {
+            "open": (path, os.O_CREAT | os.O_RDWR, 0o666), "creat": (path, 0o640), "mkdir": (path, 0o777),
+            "rmdir": (path,), "unlink": (path,), "rename": (path, other), "link": (path, other),
+            "symlink": (other, path), "mknod": (path, 0o010666, 0), "chmod": (path, 0o606),
+            "chown": (path, -1, -1), "lchown": (path, -1, -1), "utime": (path, longs),
+            "utimes": (path, times), "futimesat": (CWD, path, times),
+        }  # fmt: skip
+        result = call(name.decode(), *given[name.decode()])
+        if name in (b"open", b"creat"):
+            os.close(result)
+            return 0
+        return result
 
     def umask(self, mask: int) -> Any:
         return os.umask(mask)
