@@ -4,6 +4,7 @@ signals to them."""
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -150,3 +151,38 @@ def test_signals_that_a_descriptor_sends(worlds: World, way: str) -> None:
             else:
                 worlds.bare(*attack)
                 assert process.wait(5) == -signal.SIGTERM
+
+
+TERMINALS = """\
+import os, sys
+pairs = [os.openpty() for _ in range(8)]
+for _, slave in pairs: os.close(os.open(os.ttyname(slave), os.O_WRONLY | os.O_NOCTTY))
+names = [os.ttyname(slave) for _, slave in pairs]
+for pair in pairs:
+    for descriptor in pair: os.close(descriptor)
+print(*names, flush=True)
+while not os.path.exists('go'): pass
+name = open('go').read()
+with open(name, 'w') as terminal: terminal.write('fake')
+"""
+
+
+def test_a_terminal_that_was_ones_own_is_not_for_ever(worlds: World) -> None:
+    """The numbers of pseudo-terminals are used again: the next one is the operator's."""
+    with worlds.start(sys.executable, "-c", TERMINALS, operator=deny) as run:
+        run.says("\n")
+        mine = [os.openpty() for _ in range(8)]
+        try:
+            [(master, name), *_] = [
+                (master, os.ttyname(slave)) for master, slave in mine if os.ttyname(slave) in run.out.split()
+            ]
+            if worlds.worker.uid is not None:
+                os.chown(name, worlds.worker.uid, -1)
+            worlds.file(worlds.root / "run" / "name", name).rename(worlds.project / "go")
+            result = run.finish()
+            assert result.targets == [f"fs_write {name}"] and result.status == 1
+            assert not select.select([master], [], [], 0.1)[0]
+        finally:
+            for pair in mine:
+                for descriptor in pair:
+                    os.close(descriptor)

@@ -30,27 +30,41 @@ _OWN_FILES = frozenset(
 class Ptys:
     """The pseudo-terminals of the session: the one it runs on, and those that its processes opened.
 
-    Other terminals, such as the one the control room is shown on, are files like any other: asked about.
+    Other terminals, such as the one the control room is shown on, are files like any other: asked about. A
+    pair's number goes to the next one as soon as it is closed, so each is held by a descriptor (O_PATH, which
+    keeps no terminal open) that tells by its link count whether it is still the one that was made.
     """
 
-    def __init__(self, *own: int) -> None:
-        self._own = set(own)
+    def __init__(self) -> None:
+        self._given: set[tuple[int, int]] = set()
+        self._made: dict[tuple[int, int], int] = {}
 
     def adopt(self, descriptor: int) -> None:
-        """``descriptor`` is the session's from the start."""
+        """``descriptor`` is the session's from the start, and open to its end."""
         with contextlib.suppress(OSError):
             status = os.fstat(descriptor)
             if stat.S_ISCHR(status.st_mode):
-                self._own.add(status.st_rdev)
+                self._given.add((status.st_dev, status.st_rdev))
 
     def note(self, descriptor: int, device: int) -> None:
         """A process of the session opened ``device``; when that made a new pair, its slave is its own."""
-        if device == _PTMX:
-            number = struct.unpack("=I", fcntl.ioctl(descriptor, _TIOCGPTN, bytes(4)))[0]
-            self._own.add(os.makedev(_PTS_MAJOR, number))
+        if device != _PTMX:
+            return
+        number = struct.unpack("=I", fcntl.ioctl(descriptor, _TIOCGPTN, bytes(4)))[0]
+        with contextlib.suppress(OSError):  # of another devpts: its slave is asked about
+            slave = os.open(f"/dev/pts/{number}", os.O_PATH | os.O_CLOEXEC)
+            status = os.fstat(slave)
+            for key in [key for key in self._made if not self._lives(key)]:
+                os.close(self._made.pop(key))
+            self._made[status.st_dev, status.st_rdev] = slave
 
-    def __contains__(self, device: int) -> bool:
-        return device in self._own
+    def _lives(self, key: tuple[int, int]) -> bool:
+        return os.fstat(self._made[key]).st_nlink > 0
+
+    def own(self, status: os.stat_result) -> bool:
+        """Whether the terminal with this ``status`` is one of the session's."""
+        key = (status.st_dev, status.st_rdev)
+        return key in self._given or (key in self._made and self._lives(key))
 
 
 def harmless(status: os.stat_result, proc: Proc) -> bool:
@@ -60,7 +74,7 @@ def harmless(status: os.stat_result, proc: Proc) -> bool:
     device = status.st_rdev
     if device in _HARMLESS or device == _PTMX:
         return True
-    return os.major(device) == _PTS_MAJOR and device in proc.ptys
+    return os.major(device) == _PTS_MAJOR and proc.ptys.own(status)
 
 
 def proc_refusal(path: bytes, proc: Proc) -> str:
