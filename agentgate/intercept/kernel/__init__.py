@@ -22,7 +22,12 @@ What is promised, by what, and shown where
      test_kernel_files.py::test_targets_are_the_real_places
      test_kernel_places.py::test_a_link_swapped_in_a_race
    A decision is made when something is opened; write(2) on what was opened then
-   is not held.
+   is not held. A rule about a file holds though a directory above it is renamed
+   and renamed back, or a link put in its place (moves.py); and a file that lost
+   its name is decided by the last one it had (places.py).
+     test_kernel_moves.py::test_a_rule_is_not_undone_by_its_directory
+     test_kernel_moves.py::test_what_a_rule_forbids_is_not_put_in_place
+     test_kernel_descriptors.py::test_a_file_that_lost_its_name
 2. No connection is opened before its address was decided. sockets.py connects
    the caller's own socket to the address it has read; MSG_FASTOPEN, raw sockets
    and whatever else sends without it are refused.
@@ -48,6 +53,7 @@ What is promised, by what, and shown where
    kills, see below.
      test_kernel_exec.py::test_a_program_of_the_project_is_asked_by_its_path
      test_kernel_exec.py::test_a_link_in_the_project_does_not_lend_its_name
+     test_kernel_exec.py::test_a_rule_about_a_scripts_interpreter_holds
 5. Processes outside the tree cannot be signalled, traced or slowed, nor their
    memory read or written. Landlock's scopes (ABI 6; before, the warden holds
    signals) and its rule that a domain traces nobody outside; others.py for
@@ -55,10 +61,13 @@ What is promised, by what, and shown where
      test_kernel_places.py::test_other_processes_are_left_alone
      test_kernel_places.py::test_memory_and_knobs_of_others
      test_kernel_places.py::test_memory_and_queues_without_a_path
+     test_kernel_others.py::test_signals_that_a_descriptor_sends
+     test_kernel_others.py::test_a_terminal_that_was_ones_own_is_not_for_ever
 6. What the gate does not know does not exist: call numbers beyond its list,
    other ABIs, io_uring, openat2 (abi.py, filter.py).
      test_kernel_filter.py::test_every_number_has_its_answer
      test_kernel_filter.py::test_the_kernel_agrees
+     test_kernel_filter.py::test_newer_calls_by_effect
      test_kernel_exec.py::test_calls_of_other_abis_do_not_exist
 7. A call that gets past the filter finds no right to use: in the Landlock
    domain no file can be opened for writing, made, moved or removed, no TCP
@@ -68,7 +77,10 @@ What is promised, by what, and shown where
      test_doctor_floor.py::test_each_abi_refuses_what_the_table_says
      test_doctor_floor.py::test_what_is_the_filters_alone
 8. It fails closed: when the app or the warden ends, nothing held happens and
-   the tree ends.
+   the tree ends. It ends with the agent too, or else (--keep, kept.py) what
+   outlives the agent stays behind the gate to its own end.
+     test_kernel_kept.py::test_a_daemon_ends_with_the_agent
+     test_kernel_kept.py::test_a_daemon_is_kept_and_gated
      test_kernel_life.py::test_the_app_killed
      test_kernel_life.py::test_the_warden_killed
      test_kernel_life.py::test_both_killed
@@ -83,6 +95,9 @@ What is promised, by what, and shown where
      test_session_always.py::test_never_always_for_a_guard
 11. An agent run as root keeps only its capabilities over file permissions,
    signals and low ports (caps.py), and no program gains any (no_new_privs).
+     test_kernel_root.py::test_capabilities
+     test_kernel_root.py::test_calls_that_change_the_machine
+     test_kernel_root.py::test_programs_that_give_rights_give_none
      test_doctor_drill.py::test_the_kernel_gate_holds
      test_kernel_places.py::test_the_kernel_is_not_set_up
 
@@ -93,6 +108,9 @@ What is not promised
   first held call and killed on a mismatch. Rest nothing on an exec verdict:
   what the program does is decided again, call by call.
      test_kernel_exec.py::test_arguments_swapped_by_a_thread
+- That a program which a rule denies runs under no other name. A copy of it in
+  the project, or ld.so with its path behind, is asked about as what it is.
+     test_kernel_exec.py::test_a_renamed_program_goes_by_its_path
 - Anything against a hole in the kernel, the processor, or a hypervisor below.
   This is no virtual machine.
 - What is done within what was allowed. An allowed host can be told everything
@@ -106,6 +124,10 @@ What is not promised
   connection that stands, outlive a change of the policy.
 - Reads, unless the doctor's row about secrets says that they are held: the
   agent reads what you can read.
+- Rules about names on a file system that takes ``Secret`` for ``secret`` (vfat,
+  ext4 with casefold): a path is matched as it was spelled. Nor, on the rarer
+  file systems, that ioctl(2) changes nothing of a file that may only be read:
+  filter.py names the families whose commands it refuses.
 - Silence. A denied question, its target, its time, the load of a processor can
   carry bits to somebody who watches for them.
 - Enough of anything. Processor, memory, disk and processes are limited as far

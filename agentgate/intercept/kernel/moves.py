@@ -39,9 +39,13 @@ class Moved:
     place: Place | None = None
 
     def mode(self) -> int:
+        """What it is. 0: nothing, or what cannot be looked at; then it cannot be renamed either."""
         if self.place is None:
             return stat.S_IFLNK
-        status = self.place.status()
+        try:
+            status = self.place.status()
+        except OSError:
+            return 0
         return status.st_mode if status else 0
 
 
