@@ -169,6 +169,8 @@ def _open_there(caller: Caller, place: Place, status: os.stat_result, flags: int
         return _opened(_without_waiting(place.name, how, permissions, place.fd), flags)
 
     def check() -> None:
+        if flags & os.O_DIRECTORY:
+            raise fail(errno.ENOTDIR)
         if stat.S_ISLNK(status.st_mode):
             raise fail(errno.ELOOP)
         if not os.access(place.name, _wanted(flags), dir_fd=place.fd, effective_ids=True):
