@@ -14,7 +14,7 @@ from agentgate.actions import Kind, Verdict
 from agentgate.audit.read import Log
 from agentgate.demo.show import Stage, stage
 from agentgate.gate.events import Ask
-from agentgate.intercept.kernel.probe import missing
+from agentgate.intercept.kernel.support import missing
 from agentgate.policy.explain import run_tests
 from agentgate.session import Session
 from agentgate.settings import GateChoice

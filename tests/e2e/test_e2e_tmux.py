@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tmux_kit import AGENTGATE, LEADER, Tmux, World, alive, children, descendants, need_tmux_and_script
 
-from agentgate.intercept.kernel.probe import missing
+from agentgate.intercept.kernel.support import missing
 
 pytestmark = [
     pytest.mark.timeout(170),
