@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agentgate.actions import Kind
+from agentgate.actions import GuardName, Kind
 
 __all__ = ["LET_GO", "Descriptor", "Effect", "LetGo", "NotYet", "Reply"]
 
@@ -52,7 +52,8 @@ class Effect:
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
     only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
-    an execve that is the command that was approved, one step on. ``blocking``: perform may wait and must
+    an execve that is the command that was approved, one step on. ``cleared``: whether a guard has nothing to
+    ask about it, to be called only right before perform. ``blocking``: perform may wait and must
     not run in the warden's loop. ``done`` runs in the loop afterwards, before the
     caller hears.
     """
@@ -66,6 +67,7 @@ class Effect:
     check: Callable[[], None] = _nothing
     refused: str = ""
     goes_on: bool = False
+    cleared: Callable[[GuardName], bool] | None = None
     blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)

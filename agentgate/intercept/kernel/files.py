@@ -16,6 +16,7 @@ from collections.abc import Callable
 from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.content import clears
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
 
@@ -352,6 +353,7 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
     return Effect(
         "rename", perform, Kind.FS_WRITE, os.fsdecode(target.path), os.fsdecode(source.path),
         check=check, keeps=[source, target],
+        cleared=None if flags & ~_NOREPLACE else lambda guard: clears(guard, source, target),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.gate.command import Places
-from agentgate.gate.decide import Decider, Grants
+from agentgate.gate.decide import Cleared, Decider, Grants
 from agentgate.gate.guards import Guards
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
@@ -53,11 +53,14 @@ class Judge:
         """The operator allowed ``action``: its process may finish what it was allowed to begin."""
         self._decider.grant(action)
 
-    def rule(self, action: Action, refused: str, *, first: bool, goes_on: bool) -> Ruling:
+    def rule(
+        self, action: Action, refused: str, *, first: bool, goes_on: bool, cleared: Cleared | None = None
+    ) -> Ruling:
         """What holds for ``action``. ``refused``: why the gate never does it, empty when it does.
         ``first``: the agent's own program is not running yet, so this execve is the session's command.
         ``goes_on``: a script that was approved goes on in the interpreter it names, which is no new
-        question; but a rule that denies the interpreter holds, or a script could run what is forbidden."""
+        question; but a rule that denies the interpreter holds, or a script could run what is forbidden.
+        ``cleared``: see Decider.rule."""
         if refused:
             return Ruling(Decision.DENY, Source.GATE, reason=refused)
         if first and action.kind is Kind.EXEC:
@@ -65,7 +68,7 @@ class Judge:
         outside = action.kind is Kind.NET_EGRESS and not action.target.startswith("unix:")
         if outside and not self._rules.network:
             return _NO_NET
-        ruling = self._decider.rule(action)
+        ruling = self._decider.rule(action, cleared)
         forbidden = ruling.decision is Decision.DENY and ruling.source in (Source.RULE, Source.SCOPE)
         if goes_on and not forbidden:
             return _GOES_ON

@@ -251,7 +251,10 @@ class Warden:
 
     def _ruling(self, held: _Held) -> Ruling:
         first = not self._started and held.caller.proc.pid == self._root
-        return self._judge.rule(held.action, held.effect.refused, first=first, goes_on=held.effect.goes_on)
+        effect = held.effect
+        return self._judge.rule(
+            held.action, effect.refused, first=first, goes_on=effect.goes_on, cleared=effect.cleared
+        )
 
     def _refuse(self, held: _Held, why: str) -> None:
         """One line for the refused process, then an ordinary error."""
