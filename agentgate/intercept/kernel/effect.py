@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -51,7 +52,8 @@ class Effect:
 
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
-    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this.
+    ``code`` is what a deny gives to the caller. ``goes_on``:
     an execve that is the command that was approved, one step on. ``cleared``: whether a guard has nothing to
     ask about it, to be called only right before perform. ``blocking``: perform may wait and must
     not run in the warden's loop. ``done`` runs in the loop afterwards, before the
@@ -66,6 +68,7 @@ class Effect:
     argv: tuple[str, ...] | None = None
     check: Callable[[], None] = _nothing
     refused: str = ""
+    code: int = errno.EACCES
     goes_on: bool = False
     cleared: Callable[[GuardName], bool] | None = None
     blocking: bool = False
