@@ -35,6 +35,7 @@ class Ptys:
 
     def __init__(self, *own: int) -> None:
         self._own = set(own)
+        self._made: set[int] = set()
 
     def adopt(self, descriptor: int) -> None:
         """``descriptor`` is the session's from the start."""
@@ -48,6 +49,11 @@ class Ptys:
         if device == _PTMX:
             number = struct.unpack("=I", fcntl.ioctl(descriptor, _TIOCGPTN, bytes(4)))[0]
             self._own.add(os.makedev(_PTS_MAJOR, number))
+            self._made.add(os.makedev(_PTS_MAJOR, number))
+
+    def made(self, status: os.stat_result) -> bool:
+        """Whether this is a terminal that a process of the session opened itself."""
+        return stat.S_ISCHR(status.st_mode) and status.st_rdev in self._made
 
     def __contains__(self, device: int) -> bool:
         return device in self._own
