@@ -18,7 +18,7 @@ EVERY_CALL = (
     "utime", "setxattr", "removexattr", "",
 )  # fmt: skip
 PLACING = ("rename", "symlink", "link", "open", "mknod", "")  # put something there that was not there
-HARMLESS = ("mkdir", "rmdir", "unlink", "chmod", "chown", "utime", "setxattr", "removexattr")
+HARMLESS = ("mkdir", "rmdir", "unlink", "tmpfile", "chmod", "chown", "utime", "setxattr", "removexattr")
 
 # What runs code later, however it is touched.
 GUARDED = [
@@ -43,11 +43,6 @@ GUARDED = [
     (f"{PROJECT}/deep/er/.git/hooks/post-checkout", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub/hooks/pre-commit", "git-hooks"),
     ("/anywhere/.git/hooks/pre-push", "git-hooks"),
-    (f"{PROJECT}/.git/config", "git-config"),
-    (f"{PROJECT}/.git/config.worktree", "git-config"),
-    (f"{PROJECT}/.git/commondir", "git-config"),
-    (f"{PROJECT}/.git/modules/a/modules/b/config", "git-config"),
-    (f"{PROJECT}/.git/worktrees/w/commondir", "git-config"),
     (f"{PROJECT}/.envrc", "envrc"),
     (f"{PROJECT}/sub/.envrc", "envrc"),
     (f"{PROJECT}/.vscode/tasks.json", "editor-tasks"),
@@ -63,8 +58,6 @@ GUARDED = [
     (f"{PROJECT}/sub/.codex/config.toml", "agent-config"),
     (f"{PROJECT}/.mcp.json", "agent-config"),
     (f"{PROJECT}/.github/workflows/ci.yml", "ci-workflows"),
-    ("/v/lib/python3.11/site-packages/x.pth", "python-startup"),
-    ("/usr/lib/python3/dist-packages/x.pth", "python-startup"),
     (f"{PROJECT}/sitecustomize.py", "python-startup"),
     (f"{PROJECT}/policy.yaml", "gate"),
     (f"{PROJECT}/.agentgate", "gate"),
@@ -77,6 +70,7 @@ FREE = [
     f"{PROJECT}/src/app.py",
     f"{PROJECT}/.git/hooks/pre-commit.sample",  # as `git init` writes them
     f"{PROJECT}/.git/HEAD",
+    f"{HOME}/.cache/uv/sdists-v11/.git",
     f"{PROJECT}/.git/index.lock",
     f"{PROJECT}/.git/objects/ab/cdef",
     f"{PROJECT}/.git/refs/heads/hooks/mine",  # a branch named hooks/mine
@@ -114,10 +108,19 @@ FREE = [
 ]
 
 # Directories that hold what is guarded: to make one is free, to put another one in its place is not.
+# And files that do harm by what they say, but none when they are removed.
 HOLDERS = [
+    (f"{PROJECT}/.git/config", "git-config"),
+    (f"{PROJECT}/.git/config.worktree", "git-config"),
+    (f"{PROJECT}/.git/modules/a/modules/b/config", "git-config"),
+    (f"{PROJECT}/.git/commondir", "git-config"),
+    (f"{PROJECT}/.git/worktrees/w/commondir", "git-config"),
+    ("/v/lib/python3.11/site-packages/x.pth", "python-startup"),
+    ("/usr/lib/python3/dist-packages/x.pth", "python-startup"),
     (f"{PROJECT}/.git", "git-hooks"),
     (f"{PROJECT}/.git/hooks", "git-hooks"),
     (f"{PROJECT}/new/.git", "git-hooks"),
+    (f"{PROJECT}/.cache/uv/sdists-v11/.git", "git-hooks"),
     (f"{PROJECT}/.git/modules", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub/modules/deeper", "git-hooks"),
@@ -217,13 +220,13 @@ def test_the_agents_own_state_is_free_also_in_a_project_that_is_the_home_directo
 @pytest.mark.parametrize("name", [guard.name for guard in GUARDS] + [GuardName.GATE])
 def test_a_lifted_guard_is_gone_and_no_other(name: GuardName) -> None:
     lifted = guards(lifted=[name])
-    for path, guarded_by in GUARDED:
+    for path, guarded_by in [*GUARDED, *HOLDERS]:
         found = lifted.find(path, "open")
         if guarded_by != name:
             assert found is not None and found.name == guarded_by
         elif found is not None:
             assert found.name != name
-    assert any(lifted.find(path, "open") is None for path, by in GUARDED if by == name)
+    assert any(lifted.find(path, "open") is None for path, by in [*GUARDED, *HOLDERS] if by == name)
 
 
 def test_all_lifted_nothing_is_guarded() -> None:

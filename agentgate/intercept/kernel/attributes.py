@@ -49,7 +49,7 @@ def _change(
 
     effect = Effect(syscall, run, check=check, keeps=[found])
     target = found.change_of(caller)
-    if target:
+    if target and not caller.proc.ptys.made(found.status):  # screen gives its own to its user
         effect.kind, effect.target = Kind.FS_WRITE, target
         if found.path.startswith(b"/proc/"):
             effect.refused = proc_refusal(found.path, caller.proc)

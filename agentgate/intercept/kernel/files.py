@@ -16,9 +16,11 @@ from collections.abc import Callable
 from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.content import clears
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.moves import Moved
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
+from agentgate.intercept.kernel.userns import MAPS, open_within
 
 __all__ = ["HANDLERS", "Args", "Handler", "only"]
 
@@ -196,6 +198,8 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
         raise fail(errno.EISDIR)
 
     def perform() -> Reply:
+        if found.path.startswith(b"/proc/") and found.path.rpartition(b"/")[2] in MAPS:
+            return _opened(open_within(caller.tid, found.again, found.path, how), flags)
         if stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
             return _opened(_without_waiting(found.again, how), flags)
         descriptor = os.open(found.again, how)
@@ -252,7 +256,7 @@ def _open_unnamed(caller: Caller, found: Object, flags: int, mode: int) -> Effec
             raise fail(errno.EACCES)
 
     return Effect(
-        "open", perform, Kind.FS_WRITE, os.fsdecode(found.path), check=check, keeps=[found]
+        "tmpfile", perform, Kind.FS_WRITE, os.fsdecode(found.path), check=check, keeps=[found]
     )  # fmt: skip
 
 
@@ -360,6 +364,8 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
     old, new = os.fsdecode(source.path), os.fsdecode(target.path)
     effect = Effect("rename", perform, Kind.FS_WRITE, new, old, check=check, keeps=[source, target])
     effect.renames = (Moved(new, source), Moved(old, target)) if flags & _EXCHANGE else (Moved(new, source),)
+    if not flags & ~_NOREPLACE:
+        effect.cleared = lambda guard: clears(guard, source, target)
     return effect
 
 
