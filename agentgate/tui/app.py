@@ -288,7 +288,10 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def facts(self) -> bars.Facts:
         session = self.session
-        return bars.Facts(session.settings.agent, session.gate_kind, session.policy_file.label, session.mark)
+        return bars.Facts(
+            session.settings.agent, session.gate_kind, session.policy_file.label, session.mark,
+            denies=bool(session.audit.failed),
+        )  # fmt: skip
 
     def _show(self) -> None:
         if not self._room.is_mounted or self._leaving:

@@ -44,16 +44,26 @@ class Judge:
         self._rules = rules
         self._decider = rules.decider(policy, Grants())
         self._writable: dict[str, bool] = {}
+        self._held: Ruling | None = None
 
     def use(self, policy: Policy) -> None:
         self._decider = self._rules.decider(policy, self._decider.grants)
         self._writable.clear()
+
+    def hold(self, why: str) -> None:
+        """Allow nothing and ask nothing, because of ``why``; "" ends it."""
+        self._held = Ruling(Decision.DENY, Source.GATE, reason=why) if why else None
 
     def grant(self, action: Action) -> None:
         """The operator allowed ``action``: its process may finish what it was allowed to begin."""
         self._decider.grant(action)
 
     def rule(self, action: Action, refused: str, *, first: bool, goes_on: bool) -> Ruling:
+        """What holds for ``action``: see ``_rule``, and ``hold``."""
+        ruling = self._rule(action, refused, first=first, goes_on=goes_on)
+        return ruling if self._held is None or ruling.decision is Decision.DENY else self._held
+
+    def _rule(self, action: Action, refused: str, *, first: bool, goes_on: bool) -> Ruling:
         """What holds for ``action``. ``refused``: why the gate never does it, empty when it does.
         ``first``: the agent's own program is not running yet, so this execve is the session's command.
         ``goes_on``: a script that was approved goes on in the interpreter it names, which is no new

@@ -79,6 +79,7 @@ class Warden:
         self._answers: dict[int, Answer] = {}
         self._asked: OrderedDict[int, _Held] = OrderedDict()
         self._retry: list[_Held] = []
+        self._waits = False  # no call is taken, until the app says so
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._execs = Execs(rules.places, self._judge.lets_write)
@@ -110,6 +111,7 @@ class Warden:
             return
         swept = time.monotonic()
         wait_ms = 0
+        takes = True
         while True:
             ready = poll.poll(wait_ms)
             if not ready:
@@ -139,6 +141,9 @@ class Warden:
                 return
             if self._retry:
                 self._try_again()
+            if takes is (self._waits or self.journal.full):  # what is decided could not be recorded
+                takes = not takes
+                poll.modify(listener, select.POLLIN if takes else 0)
             now = time.monotonic()
             if now - swept >= _TICK:
                 swept = now
@@ -355,6 +360,9 @@ class Warden:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
             self._judge.use(Policy.from_wire(message["policy"]))
+        elif kind == "hold":
+            self._judge.hold(message["why"])
+            self._waits = message["wait"]
         elif kind == "name":
             self._known.learn(message)
             self.journal.send({"type": "named", "address": message["address"]})
