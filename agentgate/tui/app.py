@@ -33,6 +33,7 @@ from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
 from agentgate.session import Session
 from agentgate.settings import Settings
+from agentgate.terminal import alone
 from agentgate.tui import attention, bars
 from agentgate.tui.inputs import (
     AlwaysRefused,
@@ -364,7 +365,7 @@ def run_tui(session: Session) -> int:
 
     Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
     """
-    with terminal_output():
+    with terminal_output(), alone():
         return asyncio.run(_run(session))
 
 

@@ -33,24 +33,44 @@ class Ptys:
     Other terminals, such as the one the control room is shown on, are files like any other: asked about.
     """
 
-    def __init__(self, *own: int) -> None:
-        self._own = set(own)
+    def __init__(self) -> None:
+        # By device number, each with a descriptor (O_PATH) of its slave: numbers are used again, and the
+        # next terminal of that number is somebody else's.
+        self._own: dict[int, int] = {}
 
     def adopt(self, descriptor: int) -> None:
         """``descriptor`` is the session's from the start."""
         with contextlib.suppress(OSError):
             status = os.fstat(descriptor)
             if stat.S_ISCHR(status.st_mode):
-                self._own.add(status.st_rdev)
+                self._keep(status.st_rdev, f"/proc/self/fd/{descriptor}")
 
     def note(self, descriptor: int, device: int) -> None:
         """A process of the session opened ``device``; when that made a new pair, its slave is its own."""
         if device == _PTMX:
             number = struct.unpack("=I", fcntl.ioctl(descriptor, _TIOCGPTN, bytes(4)))[0]
-            self._own.add(os.makedev(_PTS_MAJOR, number))
+            self._keep(os.makedev(_PTS_MAJOR, number), f"/dev/pts/{number}")
+
+    def _keep(self, device: int, path: str) -> None:
+        with contextlib.suppress(OSError):
+            held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            for old in [old for old in self._own if old == device or old not in self]:
+                self._drop(old)
+            self._own[device] = held
+
+    def _drop(self, device: int) -> None:
+        held = self._own.pop(device, None)
+        if held is not None:
+            os.close(held)
 
     def __contains__(self, device: int) -> bool:
-        return device in self._own
+        held = self._own.get(device)
+        if held is None:
+            return False
+        if os.fstat(held).st_nlink:
+            return True
+        self._drop(device)  # its master was closed, and with it the name went (devpts_pty_kill)
+        return False
 
 
 def harmless(status: os.stat_result, proc: Proc) -> bool:
