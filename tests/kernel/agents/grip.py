@@ -42,9 +42,8 @@ def ptrace(request: int, pid: int) -> None:
 
 def move_memory(name: str, pid: int) -> None:
     """process_vm_readv(2) and writev of eight bytes at the start of the stack."""
-    address = next(
-        int(line.split("-")[0], 16) for line in open(f"/proc/{pid}/maps") if line.rstrip().endswith("[stack]")
-    )
+    with open(f"/proc/{pid}/maps") as maps:
+        address = next(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith("[stack]"))
     ours = ctypes.create_string_buffer(8)
     local = Vector(ctypes.addressof(ours), 8)
     remote = Vector(address, 8)
@@ -136,4 +135,6 @@ if __name__ == "__main__":
     ways = BY_FORCE | BROAD if "gated" in sys.argv else BY_FORCE
     ways = HARMLESS | ways  # the end comes last
     print(json.dumps({f"{pid} {name}": attempt(name, way, int(pid)) for pid in sys.argv[1].split(",")
-                      for name, way in ways.items()}))  # fmt: skip
+                      for name, way in ways.items()}), flush=True)  # fmt: skip
+    while "gated" in sys.argv and not os.path.exists("go"):  # until it has been looked at
+        os.sched_yield()
