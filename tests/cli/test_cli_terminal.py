@@ -57,6 +57,20 @@ def test_the_operators_terminal_is_out_of_reach(world: World) -> None:
         assert not exclusive(terminal) and terminal.restored
 
 
+@pytest.mark.skipif(bool(missing()), reason=f"kernel gate: {missing()}")
+def test_nor_has_an_agent_in_a_pipeline_part_in_it(world: World) -> None:
+    """None of its standard three is the terminal, on which only the questions are."""
+    world.with_policy(POLICY)
+    inside = f"{sys.executable} -c '{AGENT}' /dev/tty < /dev/null > out 2>&1"
+    gated = f"{' '.join(world.command('run', '--gate', 'kernel', '--'))} {inside}"
+    for command, came in ((inside, "reads done\nwrites done"), (gated, "reads EBUSY\nwrites EBUSY")):
+        with Terminal(world, "sh", "-c", f"{command}; echo over") as terminal:
+            terminal.wait("over")
+            terminal.status()
+            assert came in (world.project / "out").read_text()
+            assert not exclusive(terminal)
+
+
 def test_it_is_given_back_however_the_agent_ends(world: World) -> None:
     world.with_policy(POLICY)
     with on_terminal(world, "sh", "-c", "echo here; kill -9 $$") as terminal:

@@ -197,7 +197,8 @@ async def test_a_log_that_is_taken_away_goes_on_where_it_was(desk: Desk, how: st
             if how != "removed":
                 desk.audit.parent.rmdir()
         await until(lambda: desk.audit.exists() and desk.audit.stat().st_size > 5000)
-        assert any("audit log was" in text and str(desk.audit) in text for text in desk.notices())
+        said = f": {desk.audit}"
+        await until(lambda: any("audit log was" in text and said in text for text in desk.notices()))
     if how == "moved away":
         desk.audit.write_bytes(old.read_bytes() + desk.audit.read_bytes())
     complete(desk)
