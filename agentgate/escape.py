@@ -1,7 +1,9 @@
-"""Text from outside, made safe to show: nothing in it can move a cursor or reorder what is read.
+"""Text from outside, made safe to show: nothing in it can move a cursor, reorder what is read, or be there
+without being seen.
 
 Control characters, bidirectional and other invisible format characters (Unicode category Cf, see
-"Trojan Source", CVE-2021-42574) and bytes that are not UTF-8 appear as visible escapes.
+"Trojan Source", CVE-2021-42574), marks that stack upon the character before them, letters and spaces that
+show nothing, and bytes that are not UTF-8 appear as visible escapes.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ import unicodedata
 
 __all__ = ["printable"]
 
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+# Mn and Me take no cell of their own: any number of them can stand on one letter, and cover its neighbours.
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "Zs", "Mn", "Me"})
+# Letters and symbols that are blank all the same: Hangul fillers, the empty Braille pattern, and musical and
+# Khmer ones (Default_Ignorable_Code_Point in DerivedCoreProperties.txt).
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\U0001d159")
 
 
 def _escape(char: str) -> str:
-    if unicodedata.category(char) not in _HIDDEN:
+    if char == " " or (unicodedata.category(char) not in _HIDDEN and char not in _BLANK):
         return char
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode's mark for a byte that is not UTF-8

@@ -59,6 +59,7 @@ class Session:
             session=self.id,
             agent=settings.agent,
             complain=lambda text: self.hub.post(Notice(text, urgent=True)),
+            told=self._recording,
         )
         self.proxy: Proxy | None = None
         self.names: Names | None = None
@@ -208,6 +209,14 @@ class Session:
             self.backend.use(policy)
         self.gate.use(decider)
         self.hub.post(PolicyChanged(self.policy_file.label))
+
+    def _recording(self, why: str, full: bool) -> None:
+        """Decisions cannot be recorded, because of ``why`` ("": they can again). So nothing is allowed, and
+        once as much waits for the disk as may (``full``) nothing is decided at all."""
+        reason = f"the record cannot be written: {why}" if why else ""
+        self.gate.hold(reason, full)
+        if self.backend:
+            self.backend.hold(reason, full)
 
     def draft(self, ask: Ask) -> Draft:
         """The rule that "allow always" would write for this question."""

@@ -2,7 +2,10 @@
 
 The writer follows the hub's queue. Whatever is queued goes out in one write (batches grow by themselves
 when decisions come fast), in a thread, so neither a slow disk nor a full one holds up the loop. What
-cannot be written is kept and tried again, and ``failed`` says why.
+cannot be written is kept and tried again, and ``failed`` says why; whoever is ``told`` allows nothing
+meanwhile, so that what is kept are the few decisions that were on their way, and then refusals. When
+these fill ``KEPT`` bytes too, nothing more should be decided at all. A log that is removed is put back, one
+that is moved away goes on under its name.
 
 It knows of the events only that some carry ``records``: the audit room lies below the gate.
 """
@@ -10,9 +13,8 @@ It knows of the events only that some carry ``records``: the audit room lies bel
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import stat
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from agentgate.audit.lines import Lines
+from agentgate.audit.place import is_there, open_log, replace
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 
@@ -28,13 +31,16 @@ __all__ = ["AuditWriter"]
 
 BATCH = 200  # records turned into lines before the loop gets its turn again: about 4 ms
 RETRY = 1.0  # seconds between attempts while the disk refuses
+KEPT = 16 << 20  # bytes of lines that are kept while the disk refuses, before all has to wait
+LOOK = 1.0  # seconds between looks whether the log is still there
 LAST_TRIES = 3  # attempts at close, before the lines are given up
 
 
 class AuditWriter:
     """One session's record. ``path`` is absolute; ``complain`` gets one line when writing begins to fail
-    and when it works again. ``written`` counts the records on disk, ``failed`` is empty or the reason why
-    the last write did not succeed."""
+    and when it works again, ``told`` then gets the reason ("" when it works), and whether as much is kept
+    as may be. ``written`` counts the records on disk, ``failed`` is empty or the reason why the last write
+    did not succeed."""
 
     def __init__(
         self,
@@ -43,19 +49,24 @@ class AuditWriter:
         session: str,
         agent: str,
         complain: Callable[[str], None] | None = None,
+        told: Callable[[str, bool], None] | None = None,
         retry: float = RETRY,
     ) -> None:
         self.path = path
         self.failed = ""
         self.written = 0
         self._complain = complain or (lambda _text: None)
+        self._told = told or (lambda _why, _full: None)
+        self._said = ("", False)
         self._retry = retry
         self._file: AsyncFileIO | None = None
         self._queue: asyncio.Queue[Any] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._number = 0
         self._form = Lines(session, agent)
-        self._lines = bytearray()  # not on disk yet; may begin in the middle of a line (short write)
+        self._looked = 0.0
+        self._lines = bytearray()  # not on disk yet, but for the first
+        self._begun = 0  # bytes of its first line (short write)
 
     async def start(self) -> None:
         """Open the log for appending. Raises OSError with a clear text when it cannot be written to:
@@ -68,7 +79,7 @@ class AuditWriter:
             raise
 
     async def _open(self) -> None:
-        descriptor = await asyncio.to_thread(_open, self.path)
+        descriptor = await asyncio.to_thread(open_log, self.path)
         self._file = await aiofiles.open(descriptor, "ab", buffering=0)
 
     def follow(self, queue: asyncio.Queue[Any]) -> Coroutine[Any, Any, None]:
@@ -81,6 +92,8 @@ class AuditWriter:
         while True:
             if self.failed:
                 await asyncio.sleep(self._retry)
+                while self._gather():
+                    await asyncio.sleep(0)
             elif not self._lines:
                 self._take(getattr(await queue.get(), "records", ()))
             self._gather()
@@ -102,6 +115,8 @@ class AuditWriter:
                 await self._write()
                 if self.failed:
                     break
+            if not self.failed:
+                await self._write(last=True)
             if not self.failed:
                 break
         file, self._file = self._file, None
@@ -128,68 +143,45 @@ class AuditWriter:
             self._number += 1
             self._lines += self._form.line(record, self._number)
 
-    async def _write(self) -> None:
+    async def _write(self, *, last: bool = False) -> None:
         assert self._file is not None
         try:
+            if last or time.monotonic() - self._looked >= LOOK:
+                await self._look(self._file.fileno())
             while self._lines:
-                done = await self._file.write(bytes(self._lines))
+                done = self._begun + await self._file.write(bytes(self._lines[self._begun :]))
                 self.written += self._lines.count(b"\n", 0, done)
-                del self._lines[:done]
+                whole = self._lines.rfind(b"\n", 0, done) + 1
+                del self._lines[:whole]
+                self._begun = done - whole
         except OSError as error:
             if not self.failed:
-                self._complain(
-                    f"the audit log cannot be written, decisions are kept in memory: {_why(self.path, error)}"
-                )
+                why = _why(self.path, error)
+                self._complain(f"the audit log cannot be written, so nothing is allowed until it can: {why}")
             self.failed = _why(self.path, error)
+            self._tell(error.strerror or str(error))
             return
         if self.failed:
             self.failed = ""
             self._complain("the audit log is written again; nothing is missing")
+            self._tell("")
+
+    def _tell(self, why: str) -> None:
+        now = (why, bool(why) and len(self._lines) > KEPT)
+        if now != self._said:
+            self._said = now
+            self._told(*now)
+
+    async def _look(self, descriptor: int) -> None:
+        """See to it that the log is where it should be. Raises OSError where it cannot be."""
+        if not await asyncio.to_thread(is_there, self.path, descriptor):
+            back = await asyncio.to_thread(replace, self.path, descriptor)
+            if not back:
+                self._begun = 0  # the line that was begun stands in another file
+            what = "was removed and is put back" if back else "was moved away; a new one is begun"
+            self._complain(f"the audit log {what}: {printable(str(self.path))}")
+        self._looked = time.monotonic()
 
 
 def _why(path: Path, error: OSError) -> str:
     return f"{printable(str(path))}: {error.strerror or error}"
-
-
-def _open(path: Path) -> int:
-    """A descriptor that appends to ``path``; directory (0700) and file (0600) are made where missing.
-
-    The log lies in a directory whose contents may come from anybody (a cloned repository), so a link in
-    its place is refused: O_NOFOLLOW, open(2). A line torn by a crash is ended, so that it spoils no other.
-    """
-    descriptor = -1
-    try:
-        _make_directory(path.parent)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(path, flags, 0o600)
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise OSError(0, "not a regular file")
-        if info.st_uid == os.geteuid() and info.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-        if info.st_size and os.pread(descriptor, 1, info.st_size - 1) != b"\n":
-            os.write(descriptor, b"\n")
-    except OSError as error:
-        if descriptor >= 0:
-            os.close(descriptor)
-        reason = "it is a symbolic link" if path.is_symlink() else error.strerror or str(error)
-        raise OSError(
-            f"cannot write the audit log {printable(str(path))}: {reason} (--audit names another place)"
-        ) from None
-    return descriptor
-
-
-def _make_directory(directory: Path) -> None:
-    ours = directory.name == ".agentgate"
-    if ours and directory.is_symlink():
-        raise OSError(0, f"{printable(str(directory))} is a symbolic link")
-    if directory.is_dir():
-        return
-    if not directory.parent.is_dir():
-        directory.parent.mkdir(parents=True)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    if ours:
-        with contextlib.suppress(FileExistsError):
-            descriptor = os.open(directory / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write("*\n")

@@ -14,6 +14,8 @@ import termios
 from collections.abc import Callable
 from typing import Any
 
+from agentgate.terminal import alone
+
 __all__ = ["Direct"]
 
 _LFLAG, _CC = 3, 6  # of the list that tcgetattr gives
@@ -30,6 +32,7 @@ class Direct:
         self.resized: Callable[[], None] = lambda: None
         self.hangup: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._saved: list[Any] | None = None
+        self._last = contextlib.ExitStack()
         try:
             self._tty = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
@@ -56,12 +59,15 @@ class Direct:
     def start(self) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        if self._tty >= 0 and not any(map(os.isatty, self.stdio)):
+            self._last.enter_context(alone(self._tty))  # the agent has no part in it
 
     def started(self) -> None:
         pass
 
     async def finish(self) -> None:
         self.close("")
+        self._last.close()
         if self._tty >= 0:
             os.close(self._tty)
             self._tty = -1

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agentgate.actions import Source, Verdict
 from agentgate.cli import box, keys
+from agentgate.escape import printable
 from agentgate.gate.events import AgentLeft, Ask, Asked, Event, GateLost, Notice, Settled, Withdrawn
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.suggest import Draft
@@ -81,7 +82,7 @@ class Questions:
                 self._outcome = "withdrawn: nobody waits for the answer any more"
             elif isinstance(event, Notice):
                 if event.urgent:
-                    self._screen.say(event.text)
+                    self._screen.say(printable(event.text, 1000))
             elif isinstance(event, AgentLeft):
                 self.left = event
                 self._screen.outlived(f"{event.words} (^C ends the session)")

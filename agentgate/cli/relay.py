@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from agentgate.cli import box, keys
 from agentgate.cli.output import Output
 from agentgate.pty import QUEUE_LIMIT, Pty
+from agentgate.terminal import alone
 
 __all__ = ["Relay"]
 
@@ -55,6 +56,7 @@ class Relay:
         self._left_alternate = False
         self._outlived = False
         self._later: list[str] = []
+        self._last = contextlib.ExitStack()
         self._thread = ThreadPoolExecutor(1, "relay")
         self._pump: asyncio.Task[None] | None = None
 
@@ -76,6 +78,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         sys.stdout.flush()
         sys.stderr.flush()
+        self._last.enter_context(alone(0))
         tty.setraw(0, termios.TCSADRAIN)  # not TCSAFLUSH: what was typed ahead is the agent's
         loop.add_reader(0, self._input)
         loop.add_signal_handler(signal.SIGWINCH, self._winch)
@@ -111,6 +114,7 @@ class Relay:
             if self._output.alternate:  # it was ended in the middle of a full-screen program
                 self._write("\x1b[?1049l" + _TIDY)
             termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+        self._last.close()
 
     # -- the agent's output
 

@@ -115,7 +115,8 @@ async def _until_the_end(
     finally:
         running.cancel()
     if questions.lost.done():
-        front.say(f"the gate was lost, the agent was ended: {questions.lost.result()}")
+        why = printable(questions.lost.result(), 1000)
+        front.say(f"the gate was lost, the agent was ended: {why}")
         return exits.GATE_LOST
     if questions.left:
         return questions.left.status

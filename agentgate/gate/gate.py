@@ -48,6 +48,9 @@ class Gate:
         self._by_key: dict[_Key, _Waiting] = {}
         self._numbers = 0
         self._closed: Answer | None = None
+        self._held = ""
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
 
     @property
     def decider(self) -> Decider:
@@ -65,6 +68,15 @@ class Gate:
             if ruling.decision is not Decision.ASK:
                 self._settle(ask.number, Answer(Verdict(ruling.decision.value), ruling.source, ruling))
 
+    def hold(self, why: str, wait: bool) -> None:
+        """Allow nothing, because of ``why``, whatever policy or the operator say; "" ends that. With ``wait``
+        ``decide`` does not answer either until it is over."""
+        self._held = why
+        if wait:
+            self._goes_on.clear()
+        else:
+            self._goes_on.set()
+
     def __iter__(self) -> Iterator[Ask]:
         """The pending questions, oldest first."""
         return iter([waiting.ask for waiting in self._pending.values()])
@@ -74,7 +86,10 @@ class Gate:
 
     async def decide(self, action: Action, gate: str) -> Answer:
         """The verdict on ``action`` that was caught by ``gate`` (shim or proxy), and its record."""
+        await self._goes_on.wait()
         ruling = self._decider.rule(action)
+        if self._held and ruling.decision is not Decision.DENY:
+            return self.refuse(action, gate, self._held)
         if ruling.decision is not Decision.ASK:
             answer = Answer(Verdict(ruling.decision.value), ruling.source, ruling)
             self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
@@ -131,6 +146,8 @@ class Gate:
     def _settle(self, number: int, answer: Answer) -> None:
         waiting = self._take(number)
         ask = waiting.ask
+        if answer.verdict is Verdict.ALLOW and self._held:
+            answer = Answer(Verdict.DENY, Source.GATE, ask.ruling, self._held)
         if answer.verdict is Verdict.ALLOW and answer.source is Source.OPERATOR:
             self._decider.grant(ask.action)
         waited = int((time.monotonic() - ask.since) * 1000)
@@ -149,5 +166,6 @@ class Gate:
     def close(self, why: str, source: Source = Source.GATE) -> None:
         """Deny everything that is pending and every later question, and say ``why``."""
         self._closed = Answer(Verdict.DENY, source, note=why)
+        self._goes_on.set()
         for number in list(self._pending):
             self.answer(number, Verdict.DENY, source, why)

@@ -14,7 +14,7 @@ __all__ = ["SHELLS", "plain_command", "shell_text", "unwrap_shell"]
 
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"})
 
-_LIMIT = 100_000  # characters looked at: the kernel lets one argument be 128 KiB
+_LIMIT = 16_384  # characters looked at: what a command is for is not worth more of the time of the app
 _WITH_VALUE = frozenset({"-o", "+o", "-O", "+O", "--rcfile", "--init-file"})
 _EVAL = re.compile(r"(?:^|&&|;|\n)\s*(?:\\?builtin\s+)?eval\s+(?=')")
 _METACHARACTERS = re.compile(r"[|&;<>()$`\n*?\[#~=%{}!]")

@@ -103,3 +103,6 @@ class Backend(Protocol):
 
     def use(self, policy: Policy) -> None:
         """Put another policy in force for actions caught from now on."""
+
+    def hold(self, why: str, wait: bool) -> None:
+        """Allow nothing from now on, because of ``why``; with ``wait`` answer nothing at all. "" ends it."""

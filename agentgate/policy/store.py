@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,10 @@ class PolicyFile:
         if self.path is None:
             return default_text().encode()
         try:
-            with open(self.path, "rb") as file:
+            # what lies in a project may be a fifo, which nobody ever writes to
+            with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise PolicyError("cannot be read: not a regular file", self.label)
                 return file.read(MAX_BYTES + 1)
         except OSError as error:
             raise PolicyError(f"cannot be read: {error.strerror or error}", self.label) from None

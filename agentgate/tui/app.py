@@ -28,11 +28,12 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from agentgate.doctor.remote import examine
-from agentgate.gate.events import Decided, Event, Notice
+from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
 from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
 from agentgate.session import Session
 from agentgate.settings import Settings
+from agentgate.terminal import alone
 from agentgate.tui import attention, bars
 from agentgate.tui.inputs import (
     AlwaysRefused,
@@ -73,6 +74,9 @@ GATE_LOST = 70
 LAST_OUTPUT_SECONDS = 1.0
 """How long to wait for the end of the agent's output once the agent ended: a process that it left behind
 may hold the terminal open."""
+
+BATCH = 1000
+"""Events taken in before keys get their turn again: about 30 ms of them."""
 
 ESCAPE_SECONDS = 0.025
 """How long an escape may turn out to be the begin of another key's sequence."""
@@ -143,7 +147,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         """Carry what the session says into the app's own queue of messages, in batches."""
         while True:
             batch = [await self._queue.get()]
-            while not self._queue.empty():
+            while not self._queue.empty() and len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())
             self.post_message(self.Happened(batch))
             await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
@@ -177,8 +181,11 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def _take_rest(self) -> None:
         """What the end of the session had to say: the last denies count too."""
+        rest: list[Event] = []
         while not self._queue.empty():
-            self.tell(self._queue.get_nowait())
+            rest.append(self._queue.get_nowait())
+        # a hundred thousand questions that end here are not taken off the screen one by one
+        self.tell(*(event for event in rest if not isinstance(event, Asked | Settled | Withdrawn)))
 
     def on_unmount(self) -> None:
         self._attention.end(self)
@@ -282,7 +289,10 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def facts(self) -> bars.Facts:
         session = self.session
-        return bars.Facts(session.settings.agent, session.gate_kind, session.policy_file.label, session.mark)
+        return bars.Facts(
+            session.settings.agent, session.gate_kind, session.policy_file.label, session.mark,
+            denies=bool(session.audit.failed),
+        )  # fmt: skip
 
     def _show(self) -> None:
         if not self._room.is_mounted or self._leaving:
@@ -355,7 +365,7 @@ def run_tui(session: Session) -> int:
 
     Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
     """
-    with terminal_output():
+    with terminal_output(), alone():
         return asyncio.run(_run(session))
 
 

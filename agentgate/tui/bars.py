@@ -20,12 +20,14 @@ SPACE = ("  ", Ink.PLAIN)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the header tells of the session. ``gate`` is kernel, shim or none."""
+    """What the header tells of the session. ``gate`` is kernel, shim or none;
+    ``denies`` that nothing is allowed, because it could not be recorded."""
 
     agent: str
     gate: str
     policy: str
     mark: str
+    denies: bool = False
 
 
 def header(state: State, facts: Facts, cells: int) -> Line:
@@ -38,6 +40,8 @@ def header(state: State, facts: Facts, cells: int) -> Line:
         "kernel": (("gate ", Ink.DIM), ("kernel", Ink.ALLOW)),
         "shim": ((PORTABLE, Ink.DENY),),
     }.get(facts.gate, (("gate ", Ink.DIM), ("none", Ink.DENY)))
+    if facts.denies:
+        gate = (("gate ", Ink.DIM), ("DENIES ALL", Ink.ALARM))
     if state.lost:
         gate = (("gate ", Ink.DIM), ("LOST", Ink.ALARM))
     count = len(state.asks)

@@ -11,12 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
 from agentgate.escape import printable
 
-__all__ = ["NARROW", "Ink", "Line", "clip", "fit", "fold", "outside", "plain", "spread", "width"]
+__all__ = [
+    "NARROW",
+    "OUTSIDE_LIMIT",
+    "Ink",
+    "Line",
+    "clip",
+    "fit",
+    "fold",
+    "outside",
+    "plain",
+    "spread",
+    "width",
+]
 
 
 class Ink(StrEnum):
@@ -100,7 +113,11 @@ def fold(line: Line, cells: int, indent: int = 0) -> list[Line]:
     Breaks after a space where there is one behind the first quarter of the line, else anywhere; never
     drops a character, so that what is shown is the whole text.
     """
-    cells = max(cells, indent + 4)
+    return list(_fold(line, max(cells, indent + 4), indent))
+
+
+@lru_cache(64)  # a long command is folded anew each second otherwise, while its age goes on
+def _fold(line: Line, cells: int, indent: int) -> tuple[Line, ...]:
     letters = [(char, ink) for text, ink in line for char in text]
     lines: list[Line] = []
     start = 0
@@ -119,7 +136,7 @@ def fold(line: Line, cells: int, indent: int = 0) -> list[Line]:
         lines.append(tuple(prefix) + _join(letters[start:end]))
         start = end
         if start >= len(letters):
-            return lines
+            return tuple(lines)
 
 
 def _join(letters: Iterable[tuple[str, Ink]]) -> Line:

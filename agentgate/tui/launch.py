@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agentgate import __version__
+from agentgate.escape import printable
 from agentgate.tui.state import State
 
 __all__ = ["pane_environment", "summary", "terminal_is_gone", "terminal_output"]
@@ -85,4 +86,4 @@ def summary(state: State, audit: Path) -> str:
         audit = audit.relative_to(Path.cwd())
     count = f"{state.decided} decision{'s' if state.decided != 1 else ''}, {state.denied} denied"
     lost = f"; the gate was lost: {state.lost}" if state.lost else ""
-    return f"agentgate: {count}; audit in {audit}{lost}"
+    return printable(f"agentgate: {count}; audit in {audit}{lost}", 2000)

@@ -13,6 +13,7 @@ changing between them never makes the agent redraw: where the side needs more ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agentgate.tui.modes import Mode, Panel
 
@@ -71,6 +72,7 @@ class Plan:
         return Panel.DETAIL in self.panels and self.panels[Panel.DETAIL].height >= DETAIL_LEAST
 
 
+@lru_cache(64)  # every event asks for it
 def plan(
     width: int, height: int, mode: Mode, panel: Panel, log: Panel = Panel.AUDIT, banner: bool = False
 ) -> Plan:

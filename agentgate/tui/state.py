@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
+from agentgate.tui.asks import Asks
 from agentgate.tui.commands import LEADER, Context
 from agentgate.tui.inputs import Subject
 from agentgate.tui.layout import Plan, plan
@@ -19,6 +20,8 @@ ARM_SECONDS = 0.5
 """How long a question must have been on the screen before a verdict key counts for it."""
 
 HINT_SECONDS = 4.0
+
+NONE = Asks()
 
 _COVERED = {Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
 
@@ -47,7 +50,7 @@ class State:
     cover: Cover = Cover.NONE
     sheet: int | None = None
     sheet_error: str = ""
-    asks: tuple[Ask, ...] = ()
+    asks: Asks = NONE
     selected: int | None = None
     subject: Subject | None = None
     drawn_at: float | None = None
@@ -88,7 +91,7 @@ class State:
         return self.agent_has_keys and key != LEADER
 
     def ask(self, number: int | None) -> Ask | None:
-        return next((ask for ask in self.asks if ask.number == number), None)
+        return self.asks.get(number)
 
     def armed(self, now: float) -> bool:
         """Whether a verdict key pressed at ``now`` counts."""

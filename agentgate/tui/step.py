@@ -63,7 +63,7 @@ def step(state: State, event: Happening, now: float) -> Step:
         case Clicked():
             result = Step(_click(state, event))
         case Asked(ask):
-            result = Step(replace(state, asks=(*state.asks, ask)))
+            result = Step(replace(state, asks=state.asks.plus(ask)))
         case Settled(ask) | Withdrawn(ask):
             result = Step(_remove(state, ask, event, now))
         case Decided(records):
@@ -123,10 +123,10 @@ def _note(state: State, event: Happening, now: float) -> State:
 
 def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> State:
     """``ask`` waits no more: take it out, move a selection that stood on it to the neighbour."""
-    place = next((i for i, known in enumerate(state.asks) if known.number == ask.number), None)
+    place = state.asks.index_of(ask.number)
     if place is None:
         return state
-    asks = (*state.asks[:place], *state.asks[place + 1 :])
+    asks = state.asks.minus(ask.number)
     state = replace(state, asks=asks)
     if state.selected == ask.number:
         state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)

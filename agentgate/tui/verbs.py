@@ -80,9 +80,8 @@ def _move(how: Moves) -> Callable[[State, float], Step]:
             return Step(state, (Move(state.panel, how),))
         if not state.asks:
             return Step(state)
-        numbers = [ask.number for ask in state.asks]
-        at = numbers.index(state.selected) if state.selected in numbers else 0
-        last = len(numbers) - 1
+        at = state.asks.index_of(state.selected) or 0
+        last = len(state.asks) - 1
         to = {
             "next": at + 1,
             "previous": at - 1,
@@ -91,7 +90,7 @@ def _move(how: Moves) -> Callable[[State, float], Step]:
             "first": 0,
             "last": last,
         }[how]
-        return Step(replace(state, selected=numbers[min(max(to, 0), last)]))
+        return Step(replace(state, selected=state.asks[min(max(to, 0), last)].number))
 
     return move
 

@@ -26,6 +26,9 @@ __all__ = [
     "who",
 ]
 
+LINE_LIMIT = 2000
+"""Characters of an object that is put on one line: of both ends more than any line has cells."""
+
 DEEPEST = 4
 """Levels of a process tree that are indented; what is deeper stays below each other."""
 
@@ -64,8 +67,8 @@ def clock(unix: float) -> str:
 def target(action: Action) -> str:
     """What the action is about, on one line: for a call with two objects both ends."""
     if action.origin:
-        return f"{outside(action.origin)} → {outside(action.target)}"
-    return outside(action.target)
+        return f"{outside(action.origin, LINE_LIMIT)} → {outside(action.target, LINE_LIMIT)}"
+    return outside(action.target, LINE_LIMIT)
 
 
 def name_of(process: Process) -> str:

@@ -411,3 +411,19 @@ async def test_a_picture_of_the_screen_can_be_saved(tmp_path: Path) -> None:
         assert picture.startswith("<svg")
         assert "chalk" in picture
         question.cancel()
+
+
+async def test_a_record_that_cannot_be_written_is_said_until_it_can(tmp_path: Path) -> None:
+    async with room(make_session(tmp_path)) as (app, pilot):
+        question = ask(app.session, install("one"), INSTALL)
+        await until(lambda: "gate" in text_of(app) and "DENIES ALL" not in text_of(app), pilot)
+        app.session.audit.path.unlink()
+        app.session.audit.path.symlink_to(tmp_path / "elsewhere")
+        await armed(app, pilot)
+        await pilot.press("ctrl+right_square_bracket", "d")
+        assert (await asyncio.wait_for(question, 5)).verdict is Verdict.DENY
+        await until(lambda: "gate DENIES ALL" in text_of(app), pilot)
+        assert "nothing is allowed until it can" in text_of(app)
+        app.session.audit.path.unlink()
+        await until(lambda: "DENIES ALL" not in text_of(app), pilot)
+        assert not (tmp_path / "elsewhere").exists()

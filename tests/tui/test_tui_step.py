@@ -24,6 +24,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
+from agentgate.tui.asks import Asks
 from agentgate.tui.commands import LEADER
 from agentgate.tui.inputs import (
     AlwaysRefused,
@@ -239,7 +240,7 @@ def test_the_first_arrival_in_control_is_selected_and_must_arm(play: Play) -> No
 
 def test_a_withdrawn_question_is_gone_and_says_so(play: Play) -> None:
     play.ask(1).do(Withdrawn(question(1)))
-    assert play.state.asks == ()
+    assert play.state.asks == Asks()
     assert play.state.subject is None
     assert play.state.hint is not None
     assert "gone" in play.state.hint.text

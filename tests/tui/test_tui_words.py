@@ -11,6 +11,7 @@ from room_kit import DEFAULT, GUARD, INSTALL, connect, install, write
 from agentgate.actions import Action, Kind, Process, Verdict
 from agentgate.gate.events import Ask, GateLost
 from agentgate.tui import bars, commands, words
+from agentgate.tui.asks import Asks
 from agentgate.tui.bars import PORTABLE, Facts
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, plain, spread, width
@@ -78,7 +79,7 @@ def test_nothing_from_outside_reaches_the_screen_raw() -> None:
     chain = (Process(1, (HOSTILE,), HOSTILE), Process(2, ("\x1b]0;x\x07",)))
     action = Action(Kind.EXEC, HOSTILE, (HOSTILE, "b"), HOSTILE, chain, HOSTILE, HOSTILE, HOSTILE)
     ask = Ask(1, action, INSTALL, 0.0, "kernel")
-    state = State(asks=(ask,))
+    state = State(asks=Asks((ask,)))
     facts = Facts(HOSTILE, "kernel", HOSTILE, "ab12")
     entry = Entry(0.0, Kind.EXEC, Verdict.DENY, HOSTILE, "why")
     lines = [
@@ -172,7 +173,7 @@ FACTS = Facts("claude", "kernel", "built-in default", "3f9a")
 @pytest.mark.parametrize("gate", ["kernel", "shim", "none"])
 @pytest.mark.parametrize("mode", Mode)
 def test_the_header_never_gives_up_what_matters(cells: int, gate: str, mode: Mode) -> None:
-    state = State(mode=mode, asks=(Ask(1, connect("a.example:443"), DEFAULT, 0.0, gate),))
+    state = State(mode=mode, asks=Asks((Ask(1, connect("a.example:443"), DEFAULT, 0.0, gate),)))
     line = bars.header(state, Facts("claude", gate, "built-in default", "3f9a"), cells)
     text = plain(line)
     assert width(line) <= cells
@@ -189,7 +190,7 @@ def test_the_header_says_how_the_agent_ended_and_that_the_gate_is_lost() -> None
 
 
 def test_hints_name_the_keys_of_where_one_is() -> None:
-    asks = (Ask(1, install("x"), INSTALL, 0.0, "kernel"),)
+    asks = Asks((Ask(1, install("x"), INSTALL, 0.0, "kernel"),))
     agent = plain(bars.hints(State(asks=asks), True, True, 80))
     assert agent.startswith(" ctrl+] then  a allow")
     assert "allow" not in plain(bars.hints(State(), True, True, 80))
@@ -201,7 +202,7 @@ def test_hints_name_the_keys_of_where_one_is() -> None:
 
 
 def test_the_alert_line_counts_the_others() -> None:
-    asks = tuple(Ask(n, install("chalk"), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
+    asks = Asks(Ask(n, install("chalk"), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
     text = plain(bars.alert(State(asks=asks), 80))
     assert text.startswith(" ? WAIT exec npm install chalk")
     assert text.rstrip().endswith("+2 more")

@@ -165,6 +165,9 @@ class KernelBackend:
         self._policy = policy
         self._send({"type": "policy", "policy": policy.to_wire()})
 
+    def hold(self, why: str, wait: bool) -> None:
+        self._send({"type": "hold", "why": why, "wait": wait})
+
     async def attribute(self, client: tuple[str, int]) -> tuple[Process, ...] | None:
         """The process chain behind a connection to the proxy; None when it is nobody's of this session."""
         return await self._arrivals.attribute(client)

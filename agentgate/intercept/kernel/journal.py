@@ -14,6 +14,7 @@ from agentgate.intercept.kernel.link import pack
 __all__ = ["Journal", "shown"]
 
 _BATCH = 256
+_FULL = 4 << 20  # bytes that the app did not take yet
 _TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 
 
@@ -31,7 +32,13 @@ class Journal:
         # by the identities of their parts: a batch keeps them alive, so the identities stay their own
         self._settings: dict[tuple[int, str, str, int, int], int] = {}
         self._parts: list[_Setting] = []
+        self._size = 0  # bytes in it
         self.broken = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the app is so far behind that nothing more should be decided."""
+        return self._size > _FULL
 
     @property
     def waiting(self) -> bool:
@@ -64,7 +71,9 @@ class Journal:
 
     def send(self, message: dict[str, Any]) -> None:
         if not self.broken:
-            self._out.append(pack(message))
+            data = pack(message)
+            self._out.append(data)
+            self._size += len(data)
             self.push()
 
     def push(self) -> None:
@@ -77,6 +86,7 @@ class Journal:
             except OSError:
                 self.broken = True
                 return
+            self._size -= sent
             if sent < len(self._out[0]):
                 self._out[0] = self._out[0][sent:]
             else:

@@ -43,6 +43,7 @@ class Judge:
     def __init__(self, rules: Rules, policy: Policy) -> None:
         self._rules = rules
         self._grants = Grants()
+        self._held: Ruling | None = None
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
@@ -51,11 +52,20 @@ class Judge:
         self._decider = Decider(self._matcher, guards, enforce=self._rules.enforce, grants=self._grants)
         self._moves = Moves(self._decider, guards, Beneath(self._matcher))
 
+    def hold(self, why: str) -> None:
+        """Allow nothing and ask nothing, because of ``why``; "" ends it."""
+        self._held = Ruling(Decision.DENY, Source.GATE, reason=why) if why else None
+
     def grant(self, action: Action) -> None:
         """The operator allowed ``action``: its process may finish what it was allowed to begin."""
         self._decider.grant(action)
 
     def rule(self, action: Action, effect: Effect, *, first: bool) -> Ruling:
+        """What holds for ``action``: see ``_rule``, and ``hold``."""
+        ruling = self._rule(action, effect, first=first)
+        return ruling if self._held is None or ruling.decision is Decision.DENY else self._held
+
+    def _rule(self, action: Action, effect: Effect, *, first: bool) -> Ruling:
         """What holds for ``action``, which is to be done by ``effect``. ``first``: the agent's own program
         is not running yet, so this execve is the session's command.
 

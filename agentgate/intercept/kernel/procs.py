@@ -241,10 +241,15 @@ class Procs:
         """Forget processes and threads that are gone."""
         for tid in [tid for tid in self._by_thread if not os.path.exists(f"/proc/{tid}")]:
             del self._by_thread[tid]
-        for pid in [pid for pid in self._by_pid if not _same(pid, self._by_pid[pid])]:
+        gone = {pid for pid, proc in self._by_pid.items() if not _same(pid, proc)}
+        for pid in gone:
             self._by_pid.pop(pid).close()
-            for tid in [tid for tid, proc in self._by_thread.items() if proc.pid == pid]:
-                del self._by_thread[tid]
+        for tid in [tid for tid, proc in self._by_thread.items() if proc.pid in gone] if gone else ():
+            del self._by_thread[tid]
+
+    def has(self, proc: Proc) -> bool:
+        """Whether ``proc`` was there at the last sweep."""
+        return self._by_pid.get(proc.pid) is proc
 
     def __len__(self) -> int:
         return len(self._by_pid)

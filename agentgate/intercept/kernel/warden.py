@@ -19,7 +19,7 @@ import signal
 import socket
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ from agentgate.policy.model import Policy
 __all__ = ["Warden"]
 
 _TICK = 1.0  # seconds between looks after processes that ended; see procs.py
+_LOOK = 0.01  # seconds of a tick for looking who still waits for an answer
 _RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
 _ANSWERS = 1024  # kept, each with the ruling it is for
 
@@ -78,8 +79,9 @@ class Warden:
         self._started = False
         self.held = 0  # calls taken so far
         self._answers: dict[int, Answer] = {}
-        self._asked: dict[int, _Held] = {}
+        self._asked: OrderedDict[int, _Held] = OrderedDict()
         self._retry: list[_Held] = []
+        self._waits = False  # no call is taken, until the app says so
         self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._execs = Execs(rules.places, self._judge.lets_write)
@@ -113,6 +115,7 @@ class Warden:
             return
         swept = time.monotonic()
         wait_ms = 0
+        takes = True
         while True:
             ready = poll.poll(wait_ms)
             if not ready:
@@ -147,6 +150,9 @@ class Warden:
                 return
             if self._retry:
                 self._try_again()
+            if takes is (self._waits or self.journal.full):  # what is decided could not be recorded
+                takes = not takes
+                poll.modify(listener, select.POLLIN if takes else 0)
             now = time.monotonic()
             if now - swept >= _TICK:
                 swept = now
@@ -172,7 +178,7 @@ class Warden:
         self.journal.flush()
         self._procs.sweep()
         self._procs.directories.forget()  # what is held open cannot be unmounted
-        for number in [number for number in self._asked if not self._listener.alive(number)]:
+        for number in self._unawaited():
             self._asked.pop(number).effect.close()
             self.journal.send({"type": "withdrawn", "number": number})
         with contextlib.suppress(ChildProcessError):  # orphans come to us: we are their subreaper
@@ -181,6 +187,20 @@ class Warden:
                 if found is None or found.si_pid == self._root:
                     return
                 os.waitpid(found.si_pid, 0)
+
+    def _unawaited(self) -> list[int]:
+        """Questions whose process is gone, or whose thread no longer waits. To say the latter of one call the
+        kernel looks through all that are held (find_notification in kernel/seccomp.c): with thousands of
+        them only those that `_LOOK` has time for are looked at, and the others at the next ticks."""
+        gone = [number for number, held in self._asked.items() if not self._procs.has(held.caller.proc)]
+        end = time.monotonic() + _LOOK
+        for number in list(self._asked):
+            self._asked.move_to_end(number)
+            if not self._listener.alive(number) and self._procs.has(self._asked[number].caller.proc):
+                gone.append(number)
+            if time.monotonic() > end:
+                break
+        return gone
 
     # -- one call
 
@@ -351,6 +371,9 @@ class Warden:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
             self._judge.use(Policy.from_wire(message["policy"]))
+        elif kind == "hold":
+            self._judge.hold(message["why"])
+            self._waits = message["wait"]
         elif kind == "name":
             self._known.learn(message)
             self.journal.send({"type": "named", "address": message["address"]})

@@ -147,3 +147,6 @@ class ShimBackend:
 
     def use(self, policy: Policy) -> None:
         """Nothing to do: the broker asks the gate, which has the new policy."""
+
+    def hold(self, why: str, wait: bool) -> None:
+        """Likewise."""

@@ -51,7 +51,7 @@ def help_lines(cells: int) -> list[Line]:
 def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) -> list[Line]:
     ink = Ink.KEY if armed else Ink.IDLE
     lines = fold((("allows now: ", Ink.DIM), (outside(sheet.target, 2000), Ink.STRONG)), cells, indent=2)
-    lines += [(), *fold((("writes into ", Ink.DIM), (sheet.place, Ink.PLAIN)), cells, indent=2), ()]
+    lines += [(), *fold((("writes into ", Ink.DIM), (outside(sheet.place), Ink.PLAIN)), cells, indent=2), ()]
     for text in sheet.rule:
         lines += fold((("│ ", Ink.DIM), (outside(text), Ink.ALLOW)), cells, indent=4)
     lines += [
@@ -61,7 +61,7 @@ def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) ->
     if error:
         lines += [(), *fold((("not written: ", Ink.DENY), (outside(error, 1000), Ink.DENY)), cells)]
     elif hint:
-        lines += [(), *fold(((hint, Ink.WAIT),), cells)]
+        lines += [(), *fold(((outside(hint, 1000), Ink.WAIT),), cells)]
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentgate.actions import Source
 from agentgate.gate.events import Ask
 from agentgate.tui import words
-from agentgate.tui.ink import NARROW, Ink, Line, fold, outside
+from agentgate.tui.ink import NARROW, OUTSIDE_LIMIT, Ink, Line, fold, outside
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["DetailPanel", "describe"]
@@ -27,6 +27,9 @@ def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, 
         if text:
             lines.extend(labelled(label, ((text, ink),), cells))
 
+    size = len(action.target)
+    if size > OUTSIDE_LIMIT:  # the words that say so stand in the cut itself, which is far below
+        field("cut", f"it has {size:,} characters; the middle is left out", Ink.WAIT)
     lines += fold(((outside(action.target), Ink.STRONG),), cells, indent=2)
     if action.origin:
         field("from", outside(action.origin), Ink.STRONG)
@@ -41,8 +44,8 @@ def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, 
     for depth, line in enumerate(words.chain(action)):
         lines += labelled("chain" if depth == 0 else "", line, cells, 2 * min(depth, words.DEEPEST))
     if " ".join(action.argv) not in ("", action.target, *(actor.command for actor in action.chain[:1])):
-        field("argv", " ".join(outside(word) for word in action.argv))
-    field("gate", ask.gate)
+        field("argv", outside(" ".join(action.argv)))
+    field("gate", outside(ask.gate, 40))
     if refusal:
         field("always", outside(refusal, 400))
     return lines

@@ -115,10 +115,15 @@ class Lines(ScrollView, Inked, can_focus=True):
     def repaint(self, rows: Iterable[int]) -> None:
         """These rows say something else; there are as many as before. Cheaper than `changed`."""
         self._strips.clear()
-        first = round(self.scroll_y) // self.row_height
+        seen = self.in_view()
         for index in rows:
-            if first <= index <= first + self.size.height // self.row_height:
+            if index in seen:
                 self.refresh_lines(index * self.row_height, self.row_height)
+
+    def in_view(self) -> range:
+        """The rows of which something is to be seen."""
+        first = round(self.scroll_y) // self.row_height
+        return range(first, min(first + self.size.height // self.row_height + 1, self.rows()))
 
     def point(self, index: int | None) -> None:
         """Set the cursor and bring it into view."""

@@ -7,6 +7,7 @@ from textual.message import Message
 
 from agentgate.gate.events import Ask
 from agentgate.tui import words
+from agentgate.tui.asks import Asks
 from agentgate.tui.ink import NARROW, Ink, Line, outside, spread, width
 from agentgate.tui.widgets.lines import Lines
 
@@ -43,23 +44,25 @@ class QueuePanel(Lines):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._asks: tuple[Ask, ...] = ()
+        self._asks = Asks()
         self._current: int | None = None
         self._now = 0.0
-        self._ages: tuple[str, ...] = ()
 
-    def show(self, asks: tuple[Ask, ...], current: int | None, now: float) -> None:
+    def show(self, asks: Asks, current: int | None, now: float) -> None:
         """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age."""
-        ages = tuple(words.age(now - ask.since) for ask in asks)
-        old, self._ages, self._now = self._ages, ages, now
-        if (asks, current) == (self._asks, self._current):
-            self.repaint(index for index, age in enumerate(ages) if age != old[index])
+        before, self._now = self._now, now
+        if asks is self._asks and current == self._current:
+            self.repaint(
+                index
+                for index in (self.in_view() if asks else ())
+                if words.age(now - asks[index].since) != words.age(before - asks[index].since)
+            )
             return
         moved = self._current != current
         self._asks, self._current = asks, current
         self.border_title = f"1 QUEUE · {len(asks)} waiting" if asks else "1 QUEUE"
         self.changed()
-        place = next((i for i, ask in enumerate(asks) if ask.number == current), None)
+        place = asks.index_of(current)
         if moved or place != self.cursor:
             self.point(place)
 
