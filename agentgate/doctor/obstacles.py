@@ -38,6 +38,9 @@ def obstacle(facts: Facts) -> Obstacle | None:
 
 
 def _missing(facts: Facts) -> Obstacle:
+    if _inside(facts):  # where there is no Landlock to be seen (abi.py), and a listener would be refused too
+        why = "another seccomp listener is already here: this is inside an agentgate session"
+        return Obstacle(why, _OUTSIDE)
     if "gVisor" in facts.surroundings:
         return Obstacle(f"{facts.missing} (gVisor)", "run it in a sandbox with a Linux kernel of its own")
     if "WSL 1" in facts.surroundings:
