@@ -6,18 +6,20 @@ this one object, so that they cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from agentgate.actions import Action, Decision, Kind, Ruling, Source
+from agentgate.actions import Action, Decision, GuardName, Kind, Ruling, Source
 from agentgate.gate.guards import Guards
 
-__all__ = ["Decider", "Grants", "Rules"]
+__all__ = ["Cleared", "Decider", "Grants", "Rules"]
 
 _STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 
 
 _Key = tuple[Kind, str, int, int]
+Cleared = Callable[[GuardName], bool]
 
 
 class Rules(Protocol):
@@ -83,17 +85,16 @@ class Decider:
             guard = self._guards.find(target, action.syscall) if action.kind is Kind.FS_WRITE else None
             self.grants.add(action, target, guard.name if guard else "")
 
-    def rule(self, action: Action) -> Ruling:
+    def rule(self, action: Action, cleared: Cleared | None = None) -> Ruling:
         """The strictest ruling over the action's objects (deny, then ask, then allow).
 
         An ask becomes an allow where this process was already allowed this object, and a deny where
-        asks are denies (``enforce``).
+        asks are denies (``enforce``). ``cleared``: whether a guard has nothing to ask, because what would be
+        written was read; it counts only for an action that is then allowed, and so done at once.
         """
-        ruling = self._one(action, action.target)
-        if action.origin:
-            other = self._one(action, action.origin)
-            if _STRICTNESS[other.decision] > _STRICTNESS[ruling.decision]:
-                ruling = other
+        ruling = self._strictest(action, cleared)
+        if cleared and ruling.decision is not Decision.ALLOW:
+            ruling = self._strictest(action, None)
         return self.final(ruling)
 
     def final(self, ruling: Ruling) -> Ruling:
@@ -115,11 +116,19 @@ class Decider:
                 return Ruling(Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name)
         return ruling
 
-    def _one(self, action: Action, target: str) -> Ruling:
+    def _strictest(self, action: Action, cleared: Cleared | None) -> Ruling:
+        ruling = self._one(action, action.target, cleared)
+        if action.origin:
+            other = self._one(action, action.origin, cleared)
+            if _STRICTNESS[other.decision] > _STRICTNESS[ruling.decision]:
+                ruling = other
+        return ruling
+
+    def _one(self, action: Action, target: str, cleared: Cleared | None) -> Ruling:
         ruling = self._rules.on(action, target)
         if action.kind is Kind.FS_WRITE and ruling.decision is not Decision.DENY:
             guard = self._guards.find(target, action.syscall)
-            if guard:
+            if guard and not (cleared and ruling.decision is Decision.ALLOW and cleared(guard.name)):
                 ruling = Ruling(
                     Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
                 )

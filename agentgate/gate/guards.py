@@ -36,7 +36,7 @@ _GIT_HOLDERS = r"(?:.*/)?\.git(?:/(?:modules|worktrees)/[^/]+)*(?:/(?:modules|wo
 class Guard:
     """Regular expressions of the paths that are guarded: ``home`` of paths below the home directory,
     ``anywhere`` of whole paths. ``home_holders`` and ``holders`` are, likewise, the directories that hold
-    what is guarded."""
+    what is guarded, and files that do no harm by being gone."""
 
     name: GuardName
     reason: str
@@ -89,9 +89,9 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         GuardName.GIT_CONFIG,
         "can name programs that git runs",
+        anywhere=_GIT + r"config(?:\.worktree)?",
         # "commondir" leads git to another directory's config and hooks (gitrepository-layout(5))
-        anywhere=_GIT + r"(?:config(?:\.worktree)?|commondir)",
-        holders=_GIT_HOLDERS,
+        holders=_GIT_HOLDERS + "|" + _GIT + "commondir",
     ),
     Guard(GuardName.ENVRC, "runs when you enter the directory", anywhere=r"(?:.*/)?\.envrc"),
     Guard(
@@ -120,8 +120,8 @@ GUARDS: tuple[Guard, ...] = (
         GuardName.PYTHON_STARTUP,
         "runs at every start of that Python",
         # elsewhere a .pth file is a model's weights, which no Python runs by itself
-        anywhere=r"(?:.*/)?(?:site|dist)-packages/[^/]+\.pth|(?:.*/)?(?:site|user)customize\.py",
-        holders=r"(?:.*/)?(?:site|dist)-packages",
+        anywhere=r"(?:.*/)?(?:site|user)customize\.py",
+        holders=r"(?:.*/)?(?:site|dist)-packages(?:/[^/]+\.pth)?",
     ),
 )
 

@@ -45,9 +45,7 @@ GUARDED = [
     ("/anywhere/.git/hooks/pre-push", "git-hooks"),
     (f"{PROJECT}/.git/config", "git-config"),
     (f"{PROJECT}/.git/config.worktree", "git-config"),
-    (f"{PROJECT}/.git/commondir", "git-config"),
     (f"{PROJECT}/.git/modules/a/modules/b/config", "git-config"),
-    (f"{PROJECT}/.git/worktrees/w/commondir", "git-config"),
     (f"{PROJECT}/.envrc", "envrc"),
     (f"{PROJECT}/sub/.envrc", "envrc"),
     (f"{PROJECT}/.vscode/tasks.json", "editor-tasks"),
@@ -63,8 +61,6 @@ GUARDED = [
     (f"{PROJECT}/sub/.codex/config.toml", "agent-config"),
     (f"{PROJECT}/.mcp.json", "agent-config"),
     (f"{PROJECT}/.github/workflows/ci.yml", "ci-workflows"),
-    ("/v/lib/python3.11/site-packages/x.pth", "python-startup"),
-    ("/usr/lib/python3/dist-packages/x.pth", "python-startup"),
     (f"{PROJECT}/sitecustomize.py", "python-startup"),
     (f"{PROJECT}/policy.yaml", "gate"),
     (f"{PROJECT}/.agentgate", "gate"),
@@ -114,7 +110,12 @@ FREE = [
 ]
 
 # Directories that hold what is guarded: to make one is free, to put another one in its place is not.
+# And files that do harm by what they say, but none when they are removed.
 HOLDERS = [
+    (f"{PROJECT}/.git/commondir", "git-config"),
+    (f"{PROJECT}/.git/worktrees/w/commondir", "git-config"),
+    ("/v/lib/python3.11/site-packages/x.pth", "python-startup"),
+    ("/usr/lib/python3/dist-packages/x.pth", "python-startup"),
     (f"{PROJECT}/.git", "git-hooks"),
     (f"{PROJECT}/.git/hooks", "git-hooks"),
     (f"{PROJECT}/new/.git", "git-hooks"),

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 
 from agentgate.actions import Kind
-from agentgate.intercept.kernel import libc
+from agentgate.intercept.kernel import content, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.devices import proc_refusal
 from agentgate.intercept.kernel.effect import Effect
@@ -88,12 +88,16 @@ def _truncate(caller: Caller, address: int, length: int) -> Effect:
 
 
 def _chmod(caller: Caller, found: Object, mode: int) -> Effect:
-    return _change(caller, "chmod", found, lambda: os.chmod(found.again, mode & 0o7777), owner=True)
+    effect = _change(caller, "chmod", found, lambda: os.chmod(found.again, mode & 0o7777), owner=True)
+    effect.cleared = lambda guard: content.clears_mode(guard, mode)
+    return effect
 
 
 def _fchmod(caller: Caller, number: int, mode: int) -> Effect:
     found = _by_descriptor(caller, number)
-    return _change(caller, "chmod", found, lambda: os.fchmod(found.fd, mode & 0o7777), owner=True)
+    effect = _change(caller, "chmod", found, lambda: os.fchmod(found.fd, mode & 0o7777), owner=True)
+    effect.cleared = lambda guard: content.clears_mode(guard, mode)
+    return effect
 
 
 # -- owner ----------------------------------------------------------------------------------------

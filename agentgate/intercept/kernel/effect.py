@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from agentgate.actions import Kind
+from agentgate.actions import GuardName, Kind
 
 if TYPE_CHECKING:
     from agentgate.intercept.kernel.moves import Moved
@@ -56,7 +56,8 @@ class Effect:
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
     only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
     an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
-    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``blocking``: perform
+    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``cleared``:
+    whether a guard has nothing to ask about it, to be called only right before perform. ``blocking``: perform
     may wait and must not run in the warden's loop. ``done`` runs in the loop afterwards, before the caller
     hears.
     """
@@ -72,6 +73,7 @@ class Effect:
     goes_on: bool = False
     interpreters: tuple[tuple[str, ...], ...] = ()
     renames: tuple[Moved, ...] = ()
+    cleared: Callable[[GuardName], bool] | None = None
     blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)

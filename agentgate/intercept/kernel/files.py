@@ -16,6 +16,7 @@ from collections.abc import Callable
 from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.content import clears
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.moves import Moved
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
@@ -360,6 +361,8 @@ def _rename(caller: Caller, d1: int, a1: int, d2: int, a2: int, flags: int) -> E
     old, new = os.fsdecode(source.path), os.fsdecode(target.path)
     effect = Effect("rename", perform, Kind.FS_WRITE, new, old, check=check, keeps=[source, target])
     effect.renames = (Moved(new, source), Moved(old, target)) if flags & _EXCHANGE else (Moved(new, source),)
+    if not flags & ~_NOREPLACE:
+        effect.cleared = lambda guard: clears(guard, source, target)
     return effect
 
 

@@ -68,7 +68,7 @@ class Judge:
         outside = action.kind is Kind.NET_EGRESS and not action.target.startswith("unix:")
         if outside and not self._rules.network:
             return _NO_NET
-        ruling = self._decider.rule(action)
+        ruling = self._decider.rule(action, effect.cleared)
         if effect.goes_on and not _forbidden(ruling):
             ruling = _GOES_ON
         if ruling.decision is Decision.DENY:
