@@ -34,6 +34,16 @@ from agentgate.intercept.kernel.places import find, reach
 __all__ = ["Sockets"]
 
 _ADDRESS_MAX = 128
+# What a kernel says that has no such sockets, or gives them to root only: programs then do without.
+_ABSENT: dict[tuple[int, int], int] = {
+    (socket.AF_INET, socket.SOCK_STREAM): errno.EPROTONOSUPPORT,  # Multipath TCP, SCTP
+    (socket.AF_INET6, socket.SOCK_STREAM): errno.EPROTONOSUPPORT,
+    (socket.AF_INET, socket.SOCK_RAW): errno.EPERM,
+    (socket.AF_INET6, socket.SOCK_RAW): errno.EPERM,
+    (socket.AF_NETLINK, socket.SOCK_RAW): errno.EPROTONOSUPPORT,  # the audit log
+    (socket.AF_ALG, socket.SOCK_SEQPACKET): errno.EAFNOSUPPORT,
+    (socket.AF_VSOCK, socket.SOCK_STREAM): errno.EAFNOSUPPORT,
+}
 _TYPES = {1: "stream", 2: "datagram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"}
 
 
@@ -91,9 +101,8 @@ class Sockets:
         )
         what = f"{name.removeprefix('AF_').lower()}:{_TYPES.get(kind & 0xF, str(kind & 0xF))}"
         reason = reason or "such a socket could send to addresses that nobody decided"
-        return Effect(
-            "socket", lambda: -1, Kind.NET_EGRESS, f"socket:{what}", refused=reason
-        )  # fmt: skip
+        code = _ABSENT.get((family, kind & 0xF), errno.EACCES)
+        return Effect("socket", lambda: -1, Kind.NET_EGRESS, f"socket:{what}", refused=reason, code=code)
 
     def _socket(self, caller: Caller, args: tuple[int, ...]) -> Effect:
         family, kind, protocol = signed(args[0]), signed(args[1]), signed(args[2])

@@ -270,7 +270,7 @@ class Warden:
         if held.action.kind is Kind.EXEC:
             held.caller.proc.denied = held.effect.argv
         tell(held.caller.proc, held.action, why)
-        self._listener.fail(held.call.id, errno.EACCES)
+        self._listener.fail(held.call.id, held.effect.code)
 
     # -- doing it
 
