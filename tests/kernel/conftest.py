@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from harness import SPARE_UID, Worker, World
 
+pytest.register_assert_rewrite("ordinary")
+
 _MISSING: dict[int | None, str] = {}
 
 

@@ -54,15 +54,16 @@ ALLOW: Final = frozenset(
 )
 
 # Held and done by the warden on the resolved object (files.py, sockets.py), or let go after a decision
-# (execs.py). The last four are no actions. Every libc calls set_tid_address once, first thing, in a new
+# (execs.py). The last five are no actions. Every libc calls set_tid_address once, first thing, in a new
 # program, which makes it the moment to compare the image that runs with the one that was approved; chdir
-# and umask are noted, so that they need not be read again for every file that is made.
+# and umask are noted, so that they need not be read again for every file that is made; chroot is noted,
+# because what has another root is refused every path from then on (Caller.check_root).
 HOLD: Final = frozenset(
     """
     creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat
     mknod mknodat truncate chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat
     utime utimes utimensat futimesat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
-    connect bind listen execve execveat set_tid_address chdir fchdir umask
+    connect bind listen execve execveat set_tid_address chdir fchdir umask chroot
     shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
     """.split()
 )
@@ -71,7 +72,7 @@ HOLD: Final = frozenset(
 SIGNALS: Final = frozenset("kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal".split())
 
 _EPERM = (
-    "chroot pivot_root mount umount2 setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount "
+    "pivot_root mount umount2 setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount "
     "fspick mount_setattr swapon swapoff reboot init_module finit_module delete_module create_module "
     "kexec_load kexec_file_load bpf perf_event_open userfaultfd iopl ioperm settimeofday clock_settime "
     "sethostname setdomainname acct quotactl quotactl_fd vhangup fanotify_init fanotify_mark "

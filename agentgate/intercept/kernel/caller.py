@@ -104,6 +104,13 @@ class Caller:
             return b"/proc/%d/cwd/%s" % (self.tid, path)
         return b"/proc/%d/fd/%d/%s" % (self.tid, directory, path)
 
+    def check_root(self) -> None:
+        """Paths are looked up as the warden sees them, so there are none for who has another root: neither
+        would they lead where they should, nor would they stay in there. Raises OSError (EACCES)."""
+        root = b"/proc/%d/root" % self.tid
+        if os.readlink(root) != b"/" or not os.path.samestat(os.stat(root), os.stat("/")):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
     def check_base(self, path: bytes) -> None:
         """Raises OSError (EBADF) when ``path`` (as made by ``path``) begins at a descriptor that is none."""
         own = b"/proc/%d/fd/" % self.tid

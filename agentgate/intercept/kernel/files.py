@@ -20,6 +20,7 @@ from agentgate.intercept.kernel.content import clears
 from agentgate.intercept.kernel.effect import LET_GO, Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.moves import Moved
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach, reach_at
+from agentgate.intercept.kernel.userns import MAPS, open_within
 
 __all__ = ["HANDLERS", "Args", "Handler", "only"]
 
@@ -197,6 +198,8 @@ def _open_object(caller: Caller, found: Object, flags: int) -> Effect:
         raise fail(errno.EISDIR)
 
     def perform() -> Reply:
+        if found.path.startswith(b"/proc/") and found.path.rpartition(b"/")[2] in MAPS:
+            return _opened(open_within(caller.tid, found.again, found.path, how), flags)
         if stat.S_ISFIFO(mode) or stat.S_ISREG(mode):
             return _opened(_without_waiting(found.again, how), flags)
         descriptor = os.open(found.again, how)

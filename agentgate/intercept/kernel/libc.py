@@ -172,6 +172,11 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)))
 
 
+def setns(namespace: int, kind: int) -> None:
+    """setns(2). Raises OSError."""
+    _check(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)))
+
+
 def capset(effective: int, permitted: int) -> None:
     """capset(2), version 3, for this thread; inheritable capabilities are cleared."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)

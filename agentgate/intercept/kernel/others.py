@@ -45,6 +45,13 @@ def _chdir(caller: Caller, args: Args) -> LetGo:
     return LET_GO
 
 
+def _chroot(caller: Caller, args: Args) -> LetGo:
+    """A process gives up the file system, as a browser's does that draws pages. Only in a user namespace of
+    its own has it the right to."""
+    caller.proc.owner.rooted = True
+    return LET_GO
+
+
 def _umask(caller: Caller, args: Args) -> LetGo:
     caller.proc.umask = args[0] & 0o777
     return LET_GO
@@ -52,6 +59,7 @@ def _umask(caller: Caller, args: Args) -> LetGo:
 
 HANDLERS: dict[str, Handler] = {
     "chdir": _chdir,
+    "chroot": _chroot,
     "fchdir": _chdir,
     "umask": _umask,
     "prlimit64": _by_pid,

@@ -119,6 +119,8 @@ class Object:
 
 def find(caller: Caller, directory: int, path: bytes) -> Place:
     """The place that ``path`` names, its last component not followed. Raises OSError as the kernel would."""
+    if caller.proc.owner.rooted:
+        caller.check_root()
     head, slash, name = path.rpartition(b"/")
     if name not in _NO_NAME:
         if not slash:
@@ -264,6 +266,8 @@ def reach(
 ) -> Object:
     """The existing object that ``path`` names. Raises OSError as the kernel would; and EACCES for what has
     no name and is not the caller's, unless ``unheld``."""
+    if caller.proc.owner.rooted:
+        caller.check_root()
     flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     full = caller.path(directory, path)
     found = Object(_enter(caller, full, flags))

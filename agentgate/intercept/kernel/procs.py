@@ -155,6 +155,7 @@ class Procs:
     def __init__(self, root: int = 0) -> None:
         self.root = root  # the agent's first process; chains end there
         self.outside: set[int] = set()  # children of the warden that are not of the agent's tree
+        self.rooted = False  # whether any of them ever called chroot(2)
         self.ptys = Ptys()
         self.directories = Directories()
         self._by_thread: dict[int, Proc] = {}
