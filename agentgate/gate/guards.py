@@ -89,9 +89,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         GuardName.GIT_CONFIG,
         "can name programs that git runs",
-        anywhere=_GIT + r"config(?:\.worktree)?",
         # "commondir" leads git to another directory's config and hooks (gitrepository-layout(5))
-        holders=_GIT_HOLDERS + "|" + _GIT + "commondir",
+        holders=_GIT_HOLDERS + "|" + _GIT + r"(?:config(?:\.worktree)?|commondir)",
     ),
     Guard(GuardName.ENVRC, "runs when you enter the directory", anywhere=r"(?:.*/)?\.envrc"),
     Guard(

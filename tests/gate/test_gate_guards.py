@@ -43,9 +43,6 @@ GUARDED = [
     (f"{PROJECT}/deep/er/.git/hooks/post-checkout", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub/hooks/pre-commit", "git-hooks"),
     ("/anywhere/.git/hooks/pre-push", "git-hooks"),
-    (f"{PROJECT}/.git/config", "git-config"),
-    (f"{PROJECT}/.git/config.worktree", "git-config"),
-    (f"{PROJECT}/.git/modules/a/modules/b/config", "git-config"),
     (f"{PROJECT}/.envrc", "envrc"),
     (f"{PROJECT}/sub/.envrc", "envrc"),
     (f"{PROJECT}/.vscode/tasks.json", "editor-tasks"),
@@ -112,6 +109,9 @@ FREE = [
 # Directories that hold what is guarded: to make one is free, to put another one in its place is not.
 # And files that do harm by what they say, but none when they are removed.
 HOLDERS = [
+    (f"{PROJECT}/.git/config", "git-config"),
+    (f"{PROJECT}/.git/config.worktree", "git-config"),
+    (f"{PROJECT}/.git/modules/a/modules/b/config", "git-config"),
     (f"{PROJECT}/.git/commondir", "git-config"),
     (f"{PROJECT}/.git/worktrees/w/commondir", "git-config"),
     ("/v/lib/python3.11/site-packages/x.pth", "python-startup"),
@@ -218,13 +218,13 @@ def test_the_agents_own_state_is_free_also_in_a_project_that_is_the_home_directo
 @pytest.mark.parametrize("name", [guard.name for guard in GUARDS] + [GuardName.GATE])
 def test_a_lifted_guard_is_gone_and_no_other(name: GuardName) -> None:
     lifted = guards(lifted=[name])
-    for path, guarded_by in GUARDED:
+    for path, guarded_by in [*GUARDED, *HOLDERS]:
         found = lifted.find(path, "open")
         if guarded_by != name:
             assert found is not None and found.name == guarded_by
         elif found is not None:
             assert found.name != name
-    assert any(lifted.find(path, "open") is None for path, by in GUARDED if by == name)
+    assert any(lifted.find(path, "open") is None for path, by in [*GUARDED, *HOLDERS] if by == name)
 
 
 def test_all_lifted_nothing_is_guarded() -> None:

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 
 from agentgate.actions import Kind
-from agentgate.intercept.kernel import content, libc
+from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.devices import proc_refusal
 from agentgate.intercept.kernel.effect import Effect
@@ -49,7 +49,7 @@ def _change(
 
     effect = Effect(syscall, run, check=check, keeps=[found])
     target = found.change_of(caller)
-    if target:
+    if target and not caller.proc.ptys.made(found.status):  # screen gives its own to its user
         effect.kind, effect.target = Kind.FS_WRITE, target
         if found.path.startswith(b"/proc/"):
             effect.refused = proc_refusal(found.path, caller.proc)
@@ -88,16 +88,12 @@ def _truncate(caller: Caller, address: int, length: int) -> Effect:
 
 
 def _chmod(caller: Caller, found: Object, mode: int) -> Effect:
-    effect = _change(caller, "chmod", found, lambda: os.chmod(found.again, mode & 0o7777), owner=True)
-    effect.cleared = lambda guard: content.clears_mode(guard, mode)
-    return effect
+    return _change(caller, "chmod", found, lambda: os.chmod(found.again, mode & 0o7777), owner=True)
 
 
 def _fchmod(caller: Caller, number: int, mode: int) -> Effect:
     found = _by_descriptor(caller, number)
-    effect = _change(caller, "chmod", found, lambda: os.fchmod(found.fd, mode & 0o7777), owner=True)
-    effect.cleared = lambda guard: content.clears_mode(guard, mode)
-    return effect
+    return _change(caller, "chmod", found, lambda: os.fchmod(found.fd, mode & 0o7777), owner=True)
 
 
 # -- owner ----------------------------------------------------------------------------------------

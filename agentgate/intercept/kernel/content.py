@@ -11,7 +11,7 @@ from agentgate.actions import GuardName
 from agentgate.gate.gitconfig import SIZE_MAX, harmless
 from agentgate.intercept.kernel.places import Place
 
-__all__ = ["clears", "clears_mode"]
+__all__ = ["clears"]
 
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -30,12 +30,6 @@ def clears(guard: GuardName, source: Place, target: Place) -> bool:
         return new is not None and harmless(new, old, empty=_empty(target))
     except OSError:
         return False
-
-
-def clears_mode(guard: GuardName, mode: int) -> bool:
-    """Whether ``guard`` has nothing to ask about a file whose text stays as it is and which gets ``mode``:
-    git tries out on its config whether the file system knows of modes."""
-    return guard is GuardName.GIT_CONFIG and not mode & 0o6022  # nobody else may write it
 
 
 def _settled(place: Place) -> bytes | None:
