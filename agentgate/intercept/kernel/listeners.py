@@ -8,6 +8,7 @@ accept the connection (sock_diag(7)), and the answer is compared with the socket
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -64,6 +65,12 @@ class Listeners:
         with contextlib.suppress(OSError, struct.error):
             return self._receiver(address, port) in self._ports
         return False
+
+    def somebody(self, sock: socket.socket, address: Address, port: int) -> None:
+        """Raises OSError (ECONNREFUSED) when nobody at all listens there: programs that wait for a server to
+        come up try again and again, and nobody is to be asked about that."""
+        if self._here(sock) == self._namespace and not self._receiver(address, port):
+            raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
     def _receiver(self, address: Address, port: int) -> int:
         """The cookie of the socket that listens for connections to ``address``; 0 for none."""

@@ -173,6 +173,8 @@ class Sockets:
             held.close()
             raise fail(errno.ECONNREFUSED if here else errno.EHOSTUNREACH)
         else:
+            if here and held.sock.type == socket.SOCK_STREAM:
+                effect.check = lambda: self._own.somebody(held.sock, address, port)
             scheme = "udp://" if held.sock.type == socket.SOCK_DGRAM else ""
             effect.kind, effect.target = Kind.NET_EGRESS, scheme + host_port(address, port)
 
