@@ -1,17 +1,14 @@
 # ruff: noqa: E501  (the scripts are data)
 """Ordinary work behind the gate under an allowing policy: the same output, the same status, the same tree as
-without it. Each script runs twice in the same directory; what it prints must not depend on the moment."""
+without it. What a script prints must not depend on the moment. More of them are in test_kernel_tools.py."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import stat
-from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import SYSTEM_PATH, World, allow
+from ordinary import compare
 
 # What the scripts leave is compared too: names, kinds, modes, and what is in small files.
 SCRIPTS: dict[str, tuple[str, str]] = {
@@ -204,40 +201,9 @@ END
 }  # fmt: skip
 
 
-def snapshot(root: Path) -> dict[str, Any]:
-    found = {}
-    for path in sorted(root.rglob("*")):
-        status = path.lstat()
-        entry: list[Any] = [oct(status.st_mode)]
-        if path.is_symlink():
-            entry.append(os.readlink(path))
-        elif stat.S_ISREG(status.st_mode) and status.st_size < 500:
-            entry.append(path.read_bytes())
-        found[str(path.relative_to(root))] = entry
-    return found
-
-
-def clean(root: Path) -> None:
-    for path in root.iterdir():
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_ordinary_work(worlds: World, name: str) -> None:
-    program, script = SCRIPTS[name]
-    if not shutil.which(program, path=SYSTEM_PATH):
-        pytest.skip(f"not here: {program}")
-    command = ("bash", "-c", script)
-    bare = worlds.bare(*command)
-    left = snapshot(worlds.project)
-    clean(worlds.project)
-    if "unshare" in script and bare.status:
-        pytest.skip("not here: user namespaces")
-    result = worlds.run(*command, operator=allow, seconds=40)
-    assert result.out == bare.out, result.err
-    assert result.status == bare.status
-    assert snapshot(worlds.project) == left
-    assert result.notices == []
+    compare(worlds, *SCRIPTS[name])
 
 
 def test_an_interactive_shell(worlds: World) -> None:
