@@ -21,9 +21,9 @@ __all__ = ["GUARDS", "Guard", "Guards"]
 # What these calls do to a directory makes nothing in it run. Any other call (a rename, a link, a new file
 # in its place) can put a whole directory, or a name for one, in place: build `x/hooks/pre-commit`, then
 # rename `x` to `.git`, or write `gitdir: x` into a file `.git`. Then the directory is guarded too.
-_HARMLESS = ("mkdir", "rmdir", "unlink", "chmod", "chown", "utime", "setxattr", "removexattr")
+_HARMLESS = ("mkdir", "rmdir", "unlink", "tmpfile", "chmod", "chown", "utime", "setxattr", "removexattr")
 # What a directory above the gate's own files may be subjected to: all but being moved or removed.
-_STAYING = ("mkdir", "open", "chmod", "chown", "utime", "setxattr", "removexattr")
+_STAYING = ("mkdir", "open", "tmpfile", "chmod", "chown", "utime", "setxattr", "removexattr")
 
 _PACKAGES = "/node_modules/"
 _OUR_OWN = rf"(?!.*{_PACKAGES})(?:.*/)?"  # not what comes with a package: no tool looks for it there
@@ -212,4 +212,7 @@ def _compile(guards: list[Guard], home: str, project: str, *, holders: bool) -> 
             if guard.home_holders:
                 patterns.append(f"{at_home}(?:{guard.home_holders})")
         parts.append(f"(?P<{_group(guard)}>{'|'.join(filter(None, patterns))})")
-    return re.compile("|".join(parts) or r"(?!)", re.DOTALL)
+    # uv puts an empty file .git there at every start, so that no build looks further up for one. What a build
+    # runs lies in that cache too, and is the rules' to decide.
+    uv = at_home + r"\.cache/uv/sdists-v\d+/\.git\Z"
+    return re.compile(f"(?!{uv})(?:{'|'.join(parts) or '(?!)'})", re.DOTALL)

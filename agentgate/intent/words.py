@@ -17,7 +17,7 @@ from agentgate.intent.shell import SHELLS, plain_command, unwrap_shell
 __all__ = ["for_action", "words"]
 
 _CALLS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("open", "creat"), "write a file"),
+    (("open", "creat", "tmpfile"), "write a file"),
     (("rename",), "rename a file"),
     (("unlink",), "delete a file"),
     (("rmdir",), "delete a directory"),

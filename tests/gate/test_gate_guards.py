@@ -18,7 +18,7 @@ EVERY_CALL = (
     "utime", "setxattr", "removexattr", "",
 )  # fmt: skip
 PLACING = ("rename", "symlink", "link", "open", "mknod", "")  # put something there that was not there
-HARMLESS = ("mkdir", "rmdir", "unlink", "chmod", "chown", "utime", "setxattr", "removexattr")
+HARMLESS = ("mkdir", "rmdir", "unlink", "tmpfile", "chmod", "chown", "utime", "setxattr", "removexattr")
 
 # What runs code later, however it is touched.
 GUARDED = [
@@ -70,6 +70,7 @@ FREE = [
     f"{PROJECT}/src/app.py",
     f"{PROJECT}/.git/hooks/pre-commit.sample",  # as `git init` writes them
     f"{PROJECT}/.git/HEAD",
+    f"{HOME}/.cache/uv/sdists-v11/.git",
     f"{PROJECT}/.git/index.lock",
     f"{PROJECT}/.git/objects/ab/cdef",
     f"{PROJECT}/.git/refs/heads/hooks/mine",  # a branch named hooks/mine
@@ -119,6 +120,7 @@ HOLDERS = [
     (f"{PROJECT}/.git", "git-hooks"),
     (f"{PROJECT}/.git/hooks", "git-hooks"),
     (f"{PROJECT}/new/.git", "git-hooks"),
+    (f"{PROJECT}/.cache/uv/sdists-v11/.git", "git-hooks"),
     (f"{PROJECT}/.git/modules", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub", "git-hooks"),
     (f"{PROJECT}/.git/modules/sub/modules/deeper", "git-hooks"),

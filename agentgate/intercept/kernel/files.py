@@ -256,7 +256,7 @@ def _open_unnamed(caller: Caller, found: Object, flags: int, mode: int) -> Effec
             raise fail(errno.EACCES)
 
     return Effect(
-        "open", perform, Kind.FS_WRITE, os.fsdecode(found.path), check=check, keeps=[found]
+        "tmpfile", perform, Kind.FS_WRITE, os.fsdecode(found.path), check=check, keeps=[found]
     )  # fmt: skip
 
 
