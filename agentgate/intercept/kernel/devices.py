@@ -61,7 +61,7 @@ class Ptys:
     def made(self, status: os.stat_result) -> bool:
         """Whether this is a terminal that a process of the session opened itself."""
         key = (status.st_dev, status.st_rdev)
-        return key in self._made and self._lives(key)
+        return stat.S_ISCHR(status.st_mode) and key in self._made and self._lives(key)
 
     def _lives(self, key: tuple[int, int]) -> bool:
         return os.fstat(self._made[key]).st_nlink > 0

@@ -55,12 +55,12 @@ class Effect:
 
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
-    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``code`` is
-    what a deny gives to the caller. ``goes_on``: an execve that is the command that was approved, one step
-    on. ``interpreters``: the command lines that the kernel makes of an execve of a script. ``renames``: what
-    gets another name by this. ``cleared``: whether a guard has nothing to ask about it, to be called only
-    right before perform. ``blocking``: perform may wait and must not run in the warden's loop. ``done`` runs
-    in the loop afterwards, before the caller hears.
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this, ``code`` what a
+    deny gives to the caller. ``goes_on``: an execve that is the command that was approved, one step on.
+    ``interpreters``: the command lines that the kernel makes of an execve of a script. ``renames``: what gets
+    another name by this. ``cleared``: whether a guard has nothing to ask about it, to be called only right
+    before perform. ``blocking``: perform may wait and must not run in the warden's loop. ``done`` runs in the
+    loop afterwards, before the caller hears.
     """
 
     syscall: str
