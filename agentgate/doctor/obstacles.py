@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 
 from agentgate.doctor.facts import Facts, Finding
+from agentgate.intercept.kernel.support import INSIDE
 
 __all__ = ["Obstacle", "obstacle"]
 
@@ -38,9 +39,8 @@ def obstacle(facts: Facts) -> Obstacle | None:
 
 
 def _missing(facts: Facts) -> Obstacle:
-    if _inside(facts):  # where there is no Landlock to be seen (abi.py), and a listener would be refused too
-        why = "another seccomp listener is already here: this is inside an agentgate session"
-        return Obstacle(why, _OUTSIDE)
+    if facts.missing == INSIDE:
+        return Obstacle(INSIDE, _OUTSIDE)
     if "gVisor" in facts.surroundings:
         return Obstacle(f"{facts.missing} (gVisor)", "run it in a sandbox with a Linux kernel of its own")
     if "WSL 1" in facts.surroundings:

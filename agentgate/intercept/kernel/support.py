@@ -12,7 +12,9 @@ import sys
 
 from agentgate.intercept.kernel.abi import native
 
-__all__ = ["missing"]
+__all__ = ["INSIDE", "missing"]
+
+INSIDE = "another seccomp listener is already here: this is inside an agentgate session"
 
 
 def missing() -> str:
@@ -24,8 +26,8 @@ def missing() -> str:
     from agentgate.intercept.kernel import landlock
 
     why = landlock.absent()
-    if why:
-        return why
+    if why:  # within a session there is none to be seen (abi.py)
+        return INSIDE if os.environ.get("AGENTGATE") else why
     try:
         with open("/proc/sys/kernel/seccomp/actions_avail", encoding="ascii") as actions:
             if "user_notif" not in actions.read().split():
