@@ -30,7 +30,12 @@ class Descriptor:
 
 
 class NotYet(Exception):
-    """Cannot be done without waiting (a fifo that nobody reads): to be tried again soon."""
+    """Cannot be done without waiting (a fifo that nobody reads): to be tried again soon, and when
+    ``descriptor`` (-1: nothing tells) is ready for writing."""
+
+    def __init__(self, descriptor: int = -1) -> None:
+        super().__init__()
+        self.descriptor = descriptor
 
 
 Reply = int | Descriptor | LetGo
@@ -56,9 +61,8 @@ class Effect:
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
     only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
     an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
-    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``blocking``: perform
-    may wait and must not run in the warden's loop. ``done`` runs in the loop afterwards, before the caller
-    hears.
+    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``done`` runs
+    afterwards, before the caller hears.
     """
 
     syscall: str
@@ -72,7 +76,6 @@ class Effect:
     goes_on: bool = False
     interpreters: tuple[tuple[str, ...], ...] = ()
     renames: tuple[Moved, ...] = ()
-    blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)
 

@@ -7,6 +7,7 @@ accept the connection (sock_diag(7)), and the answer is compared with the socket
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import socket
@@ -26,7 +27,7 @@ _ANY_COOKIE = (1 << 64) - 1
 _MOST = 1024  # kept of each kind; the oldest becomes a listener like any other, which is asked about
 
 
-def _cookie(sock: socket.socket, which: int) -> int:
+def _cookie(sock: _socket.socket, which: int) -> int:
     raw = sock.getsockopt(socket.SOL_SOCKET, which, 8)
     return int.from_bytes(raw, "little" if struct.pack("=H", 1)[0] else "big")
 
@@ -43,7 +44,7 @@ class Listeners:
         self._files: dict[tuple[int, int], int] = {}  # device and inode: held open, so they stay theirs
 
     @staticmethod
-    def _here(sock: socket.socket) -> int:
+    def _here(sock: _socket.socket) -> int:
         try:
             return _cookie(sock, _SO_NETNS_COOKIE)
         except OSError:  # before Linux 5.14
@@ -51,13 +52,13 @@ class Listeners:
 
     # -- ports
 
-    def listens(self, sock: socket.socket) -> None:
+    def listens(self, sock: _socket.socket) -> None:
         """``sock`` listens at a loopback address."""
         self._ports[_cookie(sock, _SO_COOKIE)] = None
         if len(self._ports) > _MOST:
             del self._ports[next(iter(self._ports))]
 
-    def owns(self, sock: socket.socket, address: Address, port: int) -> bool:
+    def owns(self, sock: _socket.socket, address: Address, port: int) -> bool:
         """Whether ``sock`` connected to ``address`` and ``port`` would reach a listener of the session."""
         if not self._ports or self._here(sock) != self._namespace:
             return False
@@ -81,7 +82,7 @@ class Listeners:
 
     # -- unix sockets
 
-    def named(self, sock: socket.socket) -> None:
+    def named(self, sock: _socket.socket) -> None:
         """``sock`` was bound to an abstract name."""
         name = sock.getsockname()
         if isinstance(name, bytes) and self._here(sock) == self._namespace:
@@ -90,7 +91,7 @@ class Listeners:
             if len(self._names) > _MOST:
                 del self._names[next(iter(self._names))]
 
-    def owns_name(self, sock: socket.socket, name: bytes) -> bool:
+    def owns_name(self, sock: _socket.socket, name: bytes) -> bool:
         """Whether the abstract ``name`` (with its NUL) belongs to a socket of the session that still is."""
         inode = self._names.get(name)
         if inode is None or self._here(sock) != self._namespace:

@@ -7,6 +7,7 @@ looks the name up; one to port 53 of any address goes to the forwarder.
 
 from __future__ import annotations
 
+import _socket
 import ipaddress
 import socket
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Names:
         """Whether it is an address that can only stand for a name."""
         return self.pool is not None and plain(address) in self.pool
 
-    def is_lookup(self, sock: socket.socket, port: int) -> bool:
+    def is_lookup(self, sock: _socket.socket, port: int) -> bool:
         """Whether a connect to ``port`` of anywhere asks for names over TCP."""
         return port == _DNS and bool(self.dns) and sock.type == socket.SOCK_STREAM
 
@@ -67,6 +68,6 @@ class Names:
     def is_service(self, path: str) -> bool:
         return bool(self.relay) and path in _SERVICES
 
-    def isolated(self, sock: socket.socket) -> bool:
+    def isolated(self, sock: _socket.socket) -> bool:
         """Whether ``sock`` can reach nothing outside the session, wherever it sends."""
         return self.network is not None and self.network.owns(sock)

@@ -7,6 +7,7 @@ one that is used, read once from the caller's memory. UDP sockets are made in a 
 
 from __future__ import annotations
 
+import _socket
 import errno
 import ipaddress
 import os
@@ -25,6 +26,7 @@ from agentgate.intercept.kernel.addresses import (
     spelled_out,
 )
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.connecting import Connecting
 from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
 from agentgate.intercept.kernel.listeners import Listeners
@@ -43,7 +45,8 @@ class _Socket:
     def __init__(self, caller: Caller, number: int) -> None:
         descriptor = caller.proc.descriptor(signed(number))
         try:
-            self.sock = socket.socket(fileno=descriptor)
+            # without the class of Python's own, whose every look at the family makes an enum's member
+            self.sock = _socket.socket(fileno=descriptor)
         except OSError:  # ENOTSOCK
             os.close(descriptor)
             raise
@@ -138,8 +141,6 @@ class Sockets:
             return effect  # AF_UNSPEC and netlink: reaches no host
         if held.sock.type == socket.SOCK_DGRAM and self._names.isolated(held.sock):
             return effect
-        # whatever the socket's mode is now: another thread can change it until the call is made
-        effect.blocking = True
         self._directed(effect, caller, held, raw, *found)
         return effect
 
@@ -150,42 +151,45 @@ class Sockets:
         names, here = self._names, is_loopback(address)
         name = names.name(address)
         if here and port == self._proxy_port:
-            effect.perform = lambda: self._to_app(effect, caller, held, raw, "", 0)
+            self._to_app(effect, caller, held, raw, "", 0)
         elif here and self._own.owns(held.sock, address, port):
-            pass
+            effect.perform = Connecting(caller, held.sock, raw)
         elif names.is_lookup(held.sock, port):
-            forwarder = on_loopback(raw, names.dns)
-            effect.perform = lambda: _connected(held, forwarder)
+            effect.perform = Connecting(caller, held.sock, on_loopback(raw, names.dns))
         elif name and held.sock.type == socket.SOCK_STREAM:
-            relay = on_loopback(raw, names.relay)
             effect.kind, effect.target = Kind.NET_EGRESS, f"{name}:{port}"
-            effect.perform = lambda: self._to_app(effect, caller, held, relay, name, port)
+            self._to_app(effect, caller, held, on_loopback(raw, names.relay), name, port)
         elif names.pooled(address) or (here and names.is_inner(port)):
             held.close()
             raise fail(errno.ECONNREFUSED if here else errno.EHOSTUNREACH)
         else:
             scheme = "udp://" if held.sock.type == socket.SOCK_DGRAM else ""
             effect.kind, effect.target = Kind.NET_EGRESS, scheme + host_port(address, port)
+            effect.perform = Connecting(caller, held.sock, raw)
 
-    def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> int:
+    def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> None:
         """To the proxy or the relay, which are told whose connection it is before the caller hears."""
-        progress: OSError | None = None
-        try:
-            libc.connect(held.sock.fileno(), raw)
-        except OSError as error:
-            if error.errno != errno.EINPROGRESS:
+        connecting = Connecting(caller, held.sock, raw)
+
+        def told() -> None:
+            self._report(held.sock.getsockname()[1], caller, name, to)
+
+        def perform() -> int:
+            try:
+                connecting()
+            except OSError as error:
+                if error.errno == errno.EINPROGRESS:
+                    effect.done = told
                 raise
-            progress = error
-        port = held.sock.getsockname()[1]
-        effect.done = lambda: self._report(port, caller, name, to)
-        if progress:
-            raise progress
-        return 0
+            effect.done = told
+            return 0
+
+        effect.perform = perform
 
     def _connect_unix(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
         name = raw[2:]
         if not name or name[:1] == b"\0":
-            return self._connect_abstract(held, raw)
+            return self._connect_abstract(caller, held, raw)
         found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
         address = FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
 
@@ -193,14 +197,14 @@ class Sockets:
             held.close()
             found.close()
             raise fail(errno.ECONNREFUSED)
-        effect = Effect("connect", lambda: _connected(held, address), blocking=True, keeps=[held, found])
+        effect = Effect("connect", Connecting(caller, held.sock, address), keeps=[held, found])
         if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
             effect.target = "unix:" + os.fsdecode(found.path or name)
         return effect
 
-    def _connect_abstract(self, held: _Socket, raw: bytes) -> Effect:
-        effect = Effect("connect", lambda: _connected(held, raw), blocking=True, keeps=[held])
+    def _connect_abstract(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
+        effect = Effect("connect", Connecting(caller, held.sock, raw), keeps=[held])
         if raw[2:] and not self._own.owns_name(held.sock, raw[2:]):
             effect.kind, effect.target = Kind.NET_EGRESS, "unix:@" + os.fsdecode(raw[3:])
         return effect
