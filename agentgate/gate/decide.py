@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
+from agentgate.gate import helpers
 from agentgate.gate.guards import Guards
 
 __all__ = ["Decider", "Grants", "Rules"]
@@ -25,6 +26,9 @@ class Rules(Protocol):
 
     def on(self, action: Action, target: str) -> Ruling:
         """What holds for one of the action's objects."""
+
+    def names(self, rule: int | None, target: str) -> bool:
+        """Whether that rule names this one unix socket, and does not merely cover it."""
 
 
 class Grants:
@@ -123,6 +127,17 @@ class Decider:
                 ruling = Ruling(
                     Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
                 )
+        elif action.kind is Kind.NET_EGRESS and target.startswith(helpers.SCHEME):
+            ruling = self._socket(target, ruling)
         if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
+        return ruling
+
+    def _socket(self, target: str, ruling: Ruling) -> Ruling:
+        """What works for the agent outside the gate is allowed by its name only, and asked about in words."""
+        if ruling.decision is Decision.ALLOW and not self._rules.names(ruling.rule, target):
+            meaning = helpers.meaning(target)
+            return Ruling(Decision.ASK, Source.UNNAMED, ruling.rule, ruling.line, meaning)
+        if ruling.decision is Decision.ASK and not ruling.reason:
+            return replace(ruling, reason=helpers.meaning(target))
         return ruling

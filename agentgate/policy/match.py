@@ -22,7 +22,7 @@ from functools import lru_cache
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.glob import GlobError, command_regex, expand, path_regex
-from agentgate.policy.hosts import canonical, compile_host
+from agentgate.policy.hosts import canonical, compile_host, names_socket
 from agentgate.policy.model import Policy, Rule
 
 __all__ = ["STRICTNESS", "Compiled", "Context", "Matcher"]
@@ -192,6 +192,7 @@ class Matcher:
         }
         self._runs = {kind: _runs(rules) for kind, rules in self.rules.items()}
         self._remember = lru_cache(maxsize=_CACHED)(self._look)
+        self.names = lru_cache(maxsize=_CACHED)(self._names)
 
     def rule(self, action: Action) -> Ruling:
         """What the rules say; the stricter ruling when the action has two objects."""
@@ -207,6 +208,14 @@ class Matcher:
         conditional, ruling = self._remember(kind, target)
         rulings = (ruling, *(on_target for _, on_target in conditional))
         return any(one.decision is Decision.ALLOW and one.source is Source.RULE for one in rulings)
+
+    def _names(self, number: int | None, target: str) -> bool:
+        """Whether rule ``number`` names this one unix socket, and does not merely cover it."""
+        rules = self.policy.rules
+        if number is None or not 0 < number <= len(rules):
+            return False
+        named = [names_socket(glob, self.context.variable) for glob in rules[number - 1].targets]
+        return any(regex and _compile(regex).fullmatch(canonical(target)) for regex in named)
 
     def on(self, action: Action, target: str) -> Ruling:
         """What the rules say of one of the action's objects."""

@@ -25,12 +25,13 @@ from agentgate.intercept.kernel.addresses import (
     on_loopback,
     spelled_out,
 )
+from agentgate.intercept.kernel.bound import bound_name
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.connecting import Connecting
 from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
 from agentgate.intercept.kernel.listeners import Listeners
-from agentgate.intercept.kernel.names import Names
+from agentgate.intercept.kernel.names import NAME_SERVICES, Names
 from agentgate.intercept.kernel.places import find, reach
 
 __all__ = ["Sockets"]
@@ -193,7 +194,7 @@ class Sockets:
         found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
         address = FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
 
-        if self._names.is_service(os.fsdecode(found.path or name)):
+        if os.fsdecode(found.path or name) in NAME_SERVICES:
             held.close()
             found.close()
             raise fail(errno.ECONNREFUSED)
@@ -201,6 +202,9 @@ class Sockets:
         if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
             effect.target = "unix:" + os.fsdecode(found.path or name)
+            bound = bound_name(found.status)
+            if bound and bound != found.path:
+                effect.origin = "unix:" + os.fsdecode(bound)
         return effect
 
     def _connect_abstract(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:

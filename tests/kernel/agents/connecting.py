@@ -64,8 +64,8 @@ def twice() -> None:
     """Connected, connected again, taken apart, connected to the other port."""
     sock = made()
     unspecified = struct.pack("=H", socket.AF_UNSPEC) + bytes(14)
-    for raw in (address(), address(), unspecified, address(sys.argv[3])):
-        steps.append(connect(sock, raw))
+    order = (address(), address(), unspecified, address(sys.argv[3]))
+    steps.extend(connect(sock, raw) for raw in order)
     steps.append(sock.getpeername()[1] == int(sys.argv[3]) if steps[-1] == "ok" else "")
 
 
