@@ -312,6 +312,49 @@ def test_the_proxy_decides_by_name(worlds: World) -> None:
     assert result.out.startswith("403") and "service.invalid" in result.out
 
 
+def test_the_proxy_is_no_use_to_strangers(world: World) -> None:
+    """Whoever is not of the session's tree gets nothing through its port, in either protocol."""
+    script = "import os, sys, time; print(os.environ['HTTP_PROXY'], flush=True); time.sleep(30)"
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        with world.start(sys.executable, "-c", script, policy="default: allow\n") as run:
+            run.says("http://127.0.0.1:")
+            proxy = int(run.out.strip().rpartition(":")[2])
+            for request, answer in (
+                (f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"HTTP/1.1 403 "),
+                (b"\5\1\0\5\1\0\1\x7f\0\0\1" + server.port.to_bytes(2, "big"), b"\5\0\5\2"),
+            ):
+                with socket.create_connection(("127.0.0.1", proxy), timeout=10) as stranger:
+                    stranger.sendall(request)
+                    said = b""
+                    while data := stranger.recv(1000):
+                        said += data
+                    assert said.startswith(answer)
+        assert server.accepted == [] and run.asks == []
+
+
+SOCKS = """\
+import os, socket, sys
+proxy = int(os.environ["HTTP_PROXY"].rpartition(":")[2])
+with socket.create_connection(("127.0.0.1", proxy), timeout=10) as sock:
+    name = b"localhost"
+    sock.sendall(b"\\5\\1\\0\\5\\1\\0\\3" + bytes((len(name),)) + name + int(sys.argv[1]).to_bytes(2, "big"))
+    said = sock.recv(2) + sock.recv(10)
+    sock.sendall(b"hello")
+print(said[3])
+"""
+
+
+def test_the_proxy_speaks_socks_too(worlds: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = (sys.executable, "-c", SOCKS, server.port)
+        refused = worlds.run(*command, operator=deny)
+        assert refused.targets == [f"net_egress localhost:{server.port}"] and server.accepted == []
+        assert refused.json == 2
+        assert refused.asks[0].pid and refused.asks[0].gate == "proxy"
+        allowed = worlds.run(*command, operator=allow)
+        assert allowed.json == 0 and server.accepted == [b"hello"]
+
+
 def test_ignoring_the_proxy_is_decided_by_address(world: World) -> None:
     with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
         result = world.run(
