@@ -112,6 +112,7 @@ class Session:
             self._decide_connection,
             self.backend.attribute,
             secret="" if self.backend.attribute else secrets.token_hex(16),
+            refuse=lambda action, why: self.gate.refuse(action, "proxy", why),
             agent=self.settings.agent,
             upstream=upstream,
             resolve=self._resolve,

@@ -2,6 +2,7 @@
 
 target, headers, messages, upstream    pure: what is asked for, what is passed on, what is said
 wire, departure, dial                  one socket: HTTP events, a client's going, a connection out
+greeting, agreement                    the server name in a TLS greeting, and what it must agree with
 relay, tunnel, pump                    bytes: a plain request and its response; a tunnel; all tunnels
 house                                  what connections share: deciding, dialling, the operator's proxy
 exchange, socks                        one client connection, of HTTP and of SOCKS

@@ -109,14 +109,16 @@ class Exchange:
 
     async def _tunnel(self, wanted: Wanted) -> bool:
         async with UntilDeparture(self._sock):
-            await self._house.decide(self._peer, wanted.target, wanted.method)
+            action = await self._house.decide(self._peer, wanted.target, wanted.method)
             upstream, early = await self._house.open_tunnel(wanted.target)
         try:
             await asyncio.get_running_loop().sock_sendall(self._sock, messages.ESTABLISHED)
         except BaseException:
             upstream.close()
             raise
-        await self._house.pump.carry(self._sock, upstream, from_client=self._wire.trailing, from_server=early)
+        await self._house.carry(
+            self._sock, upstream, wanted.target, action, from_client=self._wire.trailing, from_server=early
+        )
         return False
 
     async def _plain(self, request: h11.Request, wanted: Wanted) -> bool:

@@ -8,7 +8,7 @@ import socket
 from agentgate.intercept.proxy import messages, socks
 from agentgate.intercept.proxy.dial import Resolve, lookup
 from agentgate.intercept.proxy.exchange import Exchange
-from agentgate.intercept.proxy.house import USER, Attribute, Decide, House, Translate
+from agentgate.intercept.proxy.house import USER, Attribute, Decide, House, Refuse, Translate
 from agentgate.intercept.proxy.limits import Limits
 from agentgate.intercept.proxy.listener import Listener
 from agentgate.intercept.proxy.pump import Pump
@@ -25,8 +25,9 @@ class Proxy:
 
     ``attribute`` names the process behind a client's (ip, port), and turns away whom it does not know;
     without it requests have no process, and ``secret``, if not empty, is what clients must present.
-    ``upstream`` is the operator's own proxy; ``resolve`` stands in for the system's resolver. ``start`` and
-    ``close`` belong to one running event loop.
+    ``refuse`` is told of tunnels that turned out to lead elsewhere. ``upstream`` is the operator's own
+    proxy; ``resolve`` stands in for the system's resolver. ``start`` and ``close`` belong to one running
+    event loop.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Proxy:
         attribute: Attribute | None = None,
         *,
         secret: str = "",
+        refuse: Refuse | None = None,
         agent: str = "",
         limits: Limits | None = None,
         upstream: Upstream | None = None,
@@ -44,6 +46,8 @@ class Proxy:
         name = f"proxy {agent}".strip()  # of its thread and tasks, for whoever looks at the process
         pump = Pump(half_closed=self._limits.half_closed, name=name)
         self._house = House(decide, attribute, resolve, upstream, self._limits, pump, secret=secret)
+        if refuse:
+            self._house.refuse = refuse
         self._listener = Listener(
             self._serve, self._limits.connections, name=name, turn_away=self._turn_away
         )  # fmt: skip

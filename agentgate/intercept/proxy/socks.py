@@ -57,7 +57,7 @@ class Socks:
                     await self._greet()
                     target = await self._request()
                 async with UntilDeparture(self._sock):
-                    await self._house.decide(self._peer, target, "SOCKS5")
+                    action = await self._house.decide(self._peer, target, "SOCKS5")
                     server, early = await self._house.open_tunnel(target)
             except Turned as turned:
                 raise _Refused(_reply(_CODES.get(turned.reply.status, _FAILURE))) from None
@@ -66,7 +66,7 @@ class Socks:
             except BaseException:
                 server.close()
                 raise
-            await self._house.pump.carry(self._sock, server, from_client=b"", from_server=early)
+            await self._house.carry(self._sock, server, target, action, from_client=b"", from_server=early)
         except _Refused as refused:
             await self._turn_away(refused.last)
         except (EOFError, Departed, OSError, TimeoutError):

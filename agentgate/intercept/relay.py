@@ -1,5 +1,5 @@
 """The relay: a listener on loopback for connections that the warden leads here, each to a name and a port
-that were decided.
+that were decided, from programs that know no proxy.
 
 The name is looked up now, and only now; the connection goes to the first of its addresses that answers, and
 by the same rules as the proxy's (no address of this machine, the operator's own proxy honoured). A failure
@@ -8,23 +8,18 @@ looks to the program like any other: the connection is reset. Why stands on the 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
-from agentgate.actions import Action, Answer, Kind
+from agentgate.actions import Action, Kind
 from agentgate.intercept.backend import Destination, Directions
-from agentgate.intercept.proxy.house import House, Turned
+from agentgate.intercept.proxy.house import House, Refuse, Turned
 from agentgate.intercept.proxy.listener import Listener
 from agentgate.intercept.proxy.target import BadTarget, Target, parse_authority
 from agentgate.intercept.proxy.wire import abort
-from agentgate.intercept.relay.listen import Greeting, Mismatch
 
-__all__ = ["Refuse", "Relay"]
-
-_TLS = 443
-
-Refuse = Callable[[Action, str], Answer]
-"""Put a refusal on record, with its reason."""
+__all__ = ["Relay"]
 
 
 class Relay:
@@ -71,23 +66,16 @@ class Relay:
                 self._refuse(self._action(where, target), turned.reply.text)
             self._tell(turned.reply.text)
             return
-        try:
+        with contextlib.suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            said = b""
-            if target.port == _TLS:
-                said, early = await Greeting(client, server, where.name, early).run()
-        except Mismatch as refused:
-            self._refuse(self._action(where, target), str(refused))
-            self._tell(f"denied net_egress {target}: {refused}")
-            abort(server)
-            return
-        except OSError:
-            abort(server)
-            return
-        except BaseException:
-            server.close()
-            raise
-        await self._house.pump.carry(client, server, from_client=said, from_server=early)
+        await self._house.carry(
+            client, server, target, self._action(where, target), from_client=b"", from_server=early,
+            refuse=self._mismatch,
+        )  # fmt: skip
+
+    def _mismatch(self, action: Action, why: str) -> None:
+        self._refuse(action, why)
+        self._tell(f"denied net_egress {action.target}: {why}")
 
     @staticmethod
     def _action(where: Destination, target: Target) -> Action:
