@@ -49,7 +49,7 @@ ALLOW: Final = frozenset(
     pidfd_open pidfd_getfd process_vm_readv process_vm_writev ptrace kcmp getrandom seccomp
     landlock_create_ruleset landlock_add_rule landlock_restrict_self
     lsm_get_self_attr lsm_set_self_attr lsm_list_modules
-    accept accept4 recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt setsockopt
+    accept accept4 recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt
     shmdt
     """.split()
 )

@@ -66,6 +66,14 @@ class Listeners:
             return self._receiver(address, port) in self._ports
         return False
 
+    def taken(self, sock: _socket.socket, address: Address, port: int) -> bool:
+        """Whether somebody else listens already where ``sock`` would."""
+        if self._here(sock) != self._namespace:
+            return False
+        with contextlib.suppress(OSError, struct.error):
+            return self._receiver(address, port) not in (0, *self._ports)
+        return True
+
     def _receiver(self, address: Address, port: int) -> int:
         """The cookie of the socket that listens for connections to ``address``; 0 for none."""
         address = getattr(address, "ipv4_mapped", None) or address

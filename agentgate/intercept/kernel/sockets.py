@@ -286,6 +286,7 @@ class Sockets:
             return 0
 
         effect = Effect("listen", perform, keeps=[held])
-        if not loopback:
+        # beside another's listener (SO_REUSEPORT) it would be given a share of that one's connections
+        if not loopback or (inet and self._own.taken(held.sock, address, own[1])):
             effect.kind, effect.target = Kind.NET_EGRESS, "listen://" + host_port(address, own[1])
         return effect
