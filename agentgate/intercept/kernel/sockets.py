@@ -27,7 +27,7 @@ from agentgate.intercept.kernel.addresses import (
 )
 from agentgate.intercept.kernel.bound import bound_name
 from agentgate.intercept.kernel.caller import Caller
-from agentgate.intercept.kernel.connecting import Connecting
+from agentgate.intercept.kernel.connecting import Connecting, hear_alarms
 from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
 from agentgate.intercept.kernel.listeners import Listeners
@@ -78,6 +78,7 @@ class Sockets:
         self._report = report
         self._names = names
         self._own = Listeners()
+        hear_alarms()
         self.handlers: dict[str, Handler] = {
             "connect": self._connect,
             "bind": self._bind,
@@ -166,7 +167,7 @@ class Sockets:
         else:
             scheme = "udp://" if held.sock.type == socket.SOCK_DGRAM else ""
             effect.kind, effect.target = Kind.NET_EGRESS, scheme + host_port(address, port)
-            effect.perform = Connecting(caller, held.sock, raw)
+            effect.perform = Connecting(caller, held.sock, raw, near=here)
 
     def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> None:
         """To the proxy or the relay, which are told whose connection it is before the caller hears."""
