@@ -125,6 +125,7 @@ class Warden:
                 elif descriptor == trouble:
                     poll.unregister(trouble)
                     self._tell_start(trouble)
+                    trouble = -1  # its number will be another's
                 elif descriptor == rootfd:
                     left = self.kept.begin(self._root)
                     if not left:
