@@ -138,6 +138,21 @@ def test_other_sockets_are_never_made(worlds: World, way: str) -> None:
         assert server.accepted == []
 
 
+@pytest.mark.parametrize(("way", "error", "target"), [
+    ("raw", "EPERM", "socket:inet:raw:icmp"), ("packet", "EPERM", "socket:packet:raw"),
+    ("ping", "EACCES", "socket:inet:datagram:icmp"), ("mptcp", "EPROTONOSUPPORT", "socket:inet:stream:mptcp"),
+    ("sctp", "EPROTONOSUPPORT", "socket:inet:stream:sctp"), ("alg", "EAFNOSUPPORT", "socket:alg:seqpacket"),
+    ("vsock", "EAFNOSUPPORT", "socket:vsock:stream"),
+    ("netlink audit", "EPROTONOSUPPORT", "socket:netlink:raw"),
+])  # fmt: skip
+def test_such_sockets_seem_not_to_be_there(world: World, way: str, error: str, target: str) -> None:
+    """By the errors that programs know for it; those that are tried in passing are refused without a word."""
+    result = world.run(*world.python("net", way), operator=allow)
+    assert result.json == error
+    assert [r["target"] for r in result.records if r["action"] == "net_egress"] == [target]
+    assert ("agentgate: denied" in result.err) is (way not in ("mptcp", "netlink audit"))
+
+
 @pytest.mark.parametrize("way", ["fastopen written", "fastopen sent"])
 def test_a_refused_connection_is_not_made_by_writing(worlds: World, way: str) -> None:
     with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -59,7 +60,8 @@ class Effect:
 
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
-    only when the answer is not an allow. ``refused`` is why the gate itself never does this. ``goes_on``:
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this; ``code`` the
+    error that a refused caller gets, ``quiet`` whether it gets no line on its standard error. ``goes_on``:
     an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
     kernel makes of an execve of a script. ``renames``: what gets another name by this. ``done`` runs
     afterwards, before the caller hears.
@@ -73,6 +75,8 @@ class Effect:
     argv: tuple[str, ...] | None = None
     check: Callable[[], None] = _nothing
     refused: str = ""
+    code: int = errno.EACCES
+    quiet: bool = False
     goes_on: bool = False
     interpreters: tuple[tuple[str, ...], ...] = ()
     renames: tuple[Moved, ...] = ()

@@ -30,6 +30,7 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.connecting import Connecting, hear_alarms
 from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
+from agentgate.intercept.kernel.kinds import never
 from agentgate.intercept.kernel.listeners import Listeners
 from agentgate.intercept.kernel.names import NAME_SERVICES, Names
 from agentgate.intercept.kernel.places import find, reach
@@ -37,7 +38,6 @@ from agentgate.intercept.kernel.places import find, reach
 __all__ = ["Sockets"]
 
 _ADDRESS_MAX = 128
-_TYPES = {1: "stream", 2: "datagram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"}
 
 
 class _Socket:
@@ -89,27 +89,16 @@ class Sockets:
 
     # -- sockets that are made elsewhere, or never
 
-    @staticmethod
-    def _refuse(family: int, kind: int, reason: str = "") -> Effect:
-        name = (
-            socket.AddressFamily(family).name if family in set(socket.AddressFamily) else f"family {family}"
-        )
-        what = f"{name.removeprefix('AF_').lower()}:{_TYPES.get(kind & 0xF, str(kind & 0xF))}"
-        reason = reason or "such a socket could send to addresses that nobody decided"
-        return Effect(
-            "socket", lambda: -1, Kind.NET_EGRESS, f"socket:{what}", refused=reason
-        )  # fmt: skip
-
     def _socket(self, caller: Caller, args: tuple[int, ...]) -> Effect:
         family, kind, protocol = signed(args[0]), signed(args[1]), signed(args[2])
         internet = family in (socket.AF_INET, socket.AF_INET6)
         if not internet or kind & 0xF != socket.SOCK_DGRAM or protocol not in (0, socket.IPPROTO_UDP):
-            return self._refuse(family, kind)
+            return never(family, kind, protocol)
         if kind & ~(0xF | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
             raise fail(errno.EINVAL)
         network = self._names.network
         if network is None:
-            return self._refuse(family, kind, f"no datagrams in this session: {self._names.why}")
+            return never(family, kind, protocol, f"no datagrams in this session: {self._names.why}")
 
         def perform() -> Descriptor:
             descriptor = network.make(family)
@@ -119,7 +108,7 @@ class Sockets:
         return Effect("socket", perform)
 
     def _socketpair(self, caller: Caller, args: tuple[int, ...]) -> Effect:
-        return self._refuse(signed(args[0]), args[1])
+        return never(signed(args[0]), args[1], signed(args[2]))
 
     # -- connect
 

@@ -268,8 +268,9 @@ class Warden:
         held.effect.close()
         if held.action.kind is Kind.EXEC:
             held.caller.proc.denied = held.effect.argv
-        tell(held.caller.proc, held.action, why)
-        self._listener.fail(held.call.id, errno.EACCES)
+        if not held.effect.quiet:
+            tell(held.caller.proc, held.action, why)
+        self._listener.fail(held.call.id, held.effect.code)
 
     # -- doing it
 
