@@ -37,7 +37,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self._diag = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
-        self._diag.settimeout(1.0)
+        # the kernel answers at once; a time limit of Python's own would take two more calls each time
+        self._diag.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 1, 0))
         self._namespace = self._here(self._diag)
         self._ports: dict[int, None] = {}  # cookies
         self._names: dict[bytes, int] = {}  # abstract name: the socket's inode

@@ -47,7 +47,7 @@ class _Socket:
         descriptor = caller.proc.descriptor(signed(number))
         try:
             # without the class of Python's own, whose every look at the family makes an enum's member
-            self.sock = _socket.socket(fileno=descriptor)
+            self.sock = _socket.socket(-1, -1, 0, descriptor)  # its protocol is of no interest
         except OSError:  # ENOTSOCK
             os.close(descriptor)
             raise
