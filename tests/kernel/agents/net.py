@@ -107,8 +107,9 @@ def detour(family: int, level: int, option: int) -> None:
         value = bytes((1, 131, 7, 4)) + socket.inet_aton("127.0.0.9")
     else:
         hop = socket.inet_pton(socket.AF_INET6, "::1")
-        value = struct.pack("=BBBBBBH", 0, 2, 4, 0, 0, 0, 0) + hop
-        if option == 6:  # a control message of that header
+        value = struct.pack("=BBBBBBH", 0, 2, 4, 0, 0, 0, 0) + hop  # of segments (RFC 8754)
+        if option == 6:  # a control message of a header for mobile hosts (RFC 6275)
+            value = struct.pack("=BBBBI", 0, 2, 2, 1, 0) + hop
             value = struct.pack("@Nii", 16 + len(value), level, 57) + value
     sock.setsockopt(level, option, value)
     if where:
