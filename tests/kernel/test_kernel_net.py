@@ -276,6 +276,22 @@ def test_unix_sockets_by_path(worlds: World) -> None:
             server.accepted.clear()
 
 
+def test_a_socket_without_a_name_is_none_of_the_project_s(worlds: World) -> None:
+    """A listener outside whose file was removed, reached by a link that a rule names."""
+    path = worlds.outside / "gone.sock"
+    rule = f'match: {{action: net_egress, target_glob: "unix:{worlds.project}/*.sock"}}'
+    policy = f"default: allow\nrules:\n  - {rule}\n    decision: allow\n"
+    with serving(socket.AF_UNIX, str(path)) as server:
+        worlds.give(path)
+        command = worlds.python("net", "removed", path, worlds.project / "own.sock")
+        with worlds.start(*command, operator=deny, policy=policy) as run:
+            run.says("held")
+            path.unlink()
+            result = run.finish()
+        assert result.json == "EACCES" and server.accepted == []
+        assert [t for t in result.targets if "net" in t] == [f"net_egress unix:?{worlds.project}/own.sock"]
+
+
 @pytest.mark.parametrize("way", ["unix", "unix seqpacket"])
 def test_abstract_unix_sockets(worlds: World, way: str) -> None:
     name = "@agentgate-" + uuid.uuid4().hex

@@ -181,17 +181,20 @@ class Sockets:
         name = raw[2:]
         if not name or name[:1] == b"\0":
             return self._connect_abstract(caller, held, raw)
-        found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
+        name = name.split(b"\0", 1)[0]
+        found = reach(caller, libc.AT_FDCWD, name)
         address = FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
+        # what has no path any more is shown as it was called, which no rule for a path takes for one
+        path = os.fsdecode(found.path or b"?" + name)
 
-        if os.fsdecode(found.path or name) in NAME_SERVICES:
+        if path in NAME_SERVICES:
             held.close()
             found.close()
             raise fail(errno.ECONNREFUSED)
         effect = Effect("connect", Connecting(caller, held.sock, address), keeps=[held, found])
         if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
-            effect.target = "unix:" + os.fsdecode(found.path or name)
+            effect.target = f"unix:{path}"
             bound = bound_name(found.status)
             if bound and bound != found.path:
                 effect.origin = "unix:" + os.fsdecode(bound)

@@ -164,6 +164,17 @@ def unix(name: str, kind: int = socket.SOCK_STREAM) -> None:
     said(sock)
 
 
+def removed(name: str, link: str) -> None:
+    """By a descriptor and a link in the project, after the socket lost its name."""
+    descriptor = os.open(name, os.O_PATH)
+    sys.stdout.write("held\n")
+    sys.stdout.flush()
+    while os.path.exists(name):
+        time.sleep(0.01)
+    os.symlink(f"/proc/{os.getpid()}/fd/{descriptor}", link)
+    unix(link)
+
+
 def unix_datagram(name: str) -> None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sock.sendto(b"hello", "\0" + name[1:] if name[:1] == "@" else name)
@@ -277,6 +288,7 @@ WAYS = {
     "udp": lambda: datagram(socket.AF_INET),
     "udp6": lambda: datagram(socket.AF_INET6),
     "unix": lambda: unix(where[0]),
+    "removed": lambda: removed(*where),
     "unix seqpacket": lambda: unix(where[0], socket.SOCK_SEQPACKET),
     "unix datagram": lambda: unix_datagram(where[0]),
     "unix datagram pair": lambda: pair_datagram(where[0]),
