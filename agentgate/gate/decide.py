@@ -27,9 +27,6 @@ class Rules(Protocol):
     def on(self, action: Action, target: str) -> Ruling:
         """What holds for one of the action's objects."""
 
-    def names(self, rule: int | None, target: str) -> bool:
-        """Whether that rule names this one unix socket, and does not merely cover it."""
-
 
 class Grants:
     """Answers that hold for one process and one object: "once" means that the process may finish what it
@@ -127,17 +124,9 @@ class Decider:
                 ruling = Ruling(
                     Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
                 )
-        elif action.kind is Kind.NET_EGRESS and target.startswith(helpers.SCHEME):
-            ruling = self._socket(target, ruling)
+        elif ruling.decision is Decision.ASK and action.kind is Kind.NET_EGRESS and not ruling.reason:
+            meaning = helpers.meaning(target)  # of what works for the agent outside the gate
+            ruling = replace(ruling, reason=meaning) if meaning else ruling
         if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
-        return ruling
-
-    def _socket(self, target: str, ruling: Ruling) -> Ruling:
-        """What works for the agent outside the gate is allowed by its name only, and asked about in words."""
-        if ruling.decision is Decision.ALLOW and not self._rules.names(ruling.rule, target):
-            meaning = helpers.meaning(target)
-            return Ruling(Decision.ASK, Source.UNNAMED, ruling.rule, ruling.line, meaning)
-        if ruling.decision is Decision.ASK and not ruling.reason:
-            return replace(ruling, reason=helpers.meaning(target))
         return ruling

@@ -1,8 +1,8 @@
 """Programs that already run outside the session and work for whoever reaches their socket.
 
 What such a program does for the agent it does without the gate. So no rule covers its socket by the way: a
-rule allows it that names it (``policy.match.Matcher.names``), and the question says what a yes means. This
-is the table of those that are known by the place of their socket; of all others only that much is known.
+rule allows it that names it (``policy.match``), and the question says what a yes means. This is the table
+of those that are known by the place of their socket; of all others only that much is known.
 
 Pure: targets as the policy writes them, ``unix:/path`` or ``unix:@abstract name`` (unix(7)).
 """
