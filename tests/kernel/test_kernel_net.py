@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import socket
+import subprocess
 import sys
 import threading
 import uuid
@@ -242,6 +243,37 @@ def test_a_connection_is_taken_from_another_after_asking_only(worlds: World) -> 
         assert [t for t in refused.targets if "net" in t] == [f"net_egress unix:{path}"]
         giver.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+
+
+def test_no_connection_is_stolen(worlds: World) -> None:
+    """A connection of another process of the same user, which a debugger could duplicate."""
+    hold = "import socket, sys, time; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+    hold += "print(s.fileno(), flush=True); time.sleep(60)"
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        for control in (True, False):
+            holder = worlds.worker.spawn(
+                [sys.executable, "-c", hold, str(server.port)], stdout=subprocess.PIPE,
+                env=worlds.environment(), cwd=worlds.project,
+            )  # fmt: skip
+            try:
+                assert holder.stdout
+                number = int(holder.stdout.readline())
+                command = worlds.python("net", "stolen", holder.pid, number)
+                if control:
+                    if worlds.bare(*command).json != "ok":
+                        pytest.skip("not here: the right to look into one's other processes (Yama)")
+                    assert server.accepted == [b"hello"]
+                    server.accepted.clear()
+                    continue
+                result = worlds.run(*command, operator=allow, policy="default: allow\n")
+                assert result.json == "EPERM" and b"hello" not in server.accepted
+                opened = worlds.run(
+                    *worlds.python("net", "reopened", holder.pid, number), policy="default: allow\n"
+                )
+                assert opened.json != "ok"
+            finally:
+                holder.kill()
+                holder.communicate()
 
 
 def test_the_machine_s_network_stays(world: World) -> None:

@@ -133,6 +133,16 @@ def given(path: str) -> None:
     said(socket.socket(fileno=descriptors[0]))
 
 
+def stolen(pid: int, number: int) -> None:
+    """Write to a connection of another process, whose descriptor is duplicated (pidfd_getfd(2))."""
+    said(socket.socket(fileno=call("pidfd_getfd", os.pidfd_open(pid), number, 0)))
+
+
+def reopened(pid: int, number: int) -> None:
+    """The same through its entry in /proc, which sockets do not allow (proc_pid_fd(5))."""
+    os.close(os.open(f"/proc/{pid}/fd/{number}", os.O_RDWR))
+
+
 def add_address() -> None:
     """Give this machine an address: ``ip address add 127.99.99.99/32 dev lo`` (rtnetlink(7))."""
     body = struct.pack("=BBBBI", socket.AF_INET, 32, 0, 254, socket.if_nametoindex("lo"))
@@ -283,6 +293,8 @@ WAYS = {
     "packet options": lambda: detour(socket.AF_INET6, 41, 6),
     "reuse": reuse,
     "given": lambda: given(where[0]),
+    "stolen": lambda: stolen(int(where[0]), int(where[1])),
+    "reopened": lambda: reopened(int(where[0]), int(where[1])),
     "add address": add_address,
     "sendto": sendto_unconnected,
     "udp": lambda: datagram(socket.AF_INET),
