@@ -45,6 +45,7 @@ class Source(StrEnum):
     RULE = "rule"  # rule N of the policy
     DEFAULT = "default"  # the policy's default: no rule matched
     SCOPE = "scope"  # a rule matched, but the object lies outside the rule's scope
+    UNNAMED = "unnamed"  # a socket of a program outside the session, which no broad rule can allow
     SESSION = "session"  # an answer remembered for this session
     OPERATOR = "operator"  # the person at the screen
     TIMEOUT = "timeout"  # nobody answered in time
@@ -104,7 +105,8 @@ class Action(NamedTuple):
 
     ``target`` is the resolved object in the policy's language (the joined argv, an absolute path,
     ``host:port``). ``origin`` is the second object of a call that has two: the path a rename or a link
-    comes from; both are decided. ``chain`` starts with the acting process and goes up to the agent.
+    comes from, or what a unix socket is called when it is reached by another name; both are decided.
+    ``chain`` starts with the acting process and goes up to the agent.
     ``syscall`` is the system call or protocol that was caught. ``intent`` is a claim, never a fact.
     """
 
@@ -178,6 +180,8 @@ class Ruling:
             head = f"outside the scope of rule {self.rule}"
         elif self.source is Source.GUARD:
             head = f"guard {self.guard}"
+        elif self.source is Source.UNNAMED:
+            head = "no rule names this socket"
         else:
             head = str(self.source)
         return f"{head}: {self.reason}" if self.reason else head

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 from collections.abc import Coroutine
 
 from agentgate.actions import Action, Answer, Kind, Source, Verdict
@@ -111,6 +112,8 @@ class Session:
         self.proxy = Proxy(
             self._decide_connection,
             self.backend.attribute,
+            secret="" if self.backend.attribute else secrets.token_hex(16),
+            refuse=lambda action, why: self.gate.refuse(action, "proxy", why),
             agent=self.settings.agent,
             upstream=upstream,
             resolve=self._resolve,

@@ -6,9 +6,10 @@ import os
 import unicodedata
 from collections.abc import Sequence
 
-from agentgate.actions import Process
+from agentgate.actions import Kind, Process
 from agentgate.cli.output import Output
 from agentgate.escape import printable
+from agentgate.gate import helpers
 from agentgate.gate.events import Ask
 from agentgate.intent.words import for_action
 
@@ -86,7 +87,8 @@ def lines(
         facts = [
             clip(f"  {label:<9}{printable(text, 600)}", columns)[0]
             for label, text in (
-                ("from", action.origin),
+                ("bound as" if action.kind is Kind.NET_EGRESS else "from", action.origin),
+                ("it means", helpers.meaning(action.target)),
                 ("intent", action.intent or for_action(action)),
                 ("in", action.cwd),
                 ("who", _who(ask)),

@@ -12,6 +12,7 @@ from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.cli import exits
 from agentgate.cli.options import UsageError, add_audit, add_policy, settings
 from agentgate.escape import printable
+from agentgate.gate import helpers
 from agentgate.settings import Settings
 
 __all__ = ["add"]
@@ -69,6 +70,8 @@ def _run(args: argparse.Namespace) -> int:
         print(f"action    {action.kind}")
         print(f"target    {printable(action.target, _SHOWN)}")
         print(f"intent    {printable(action.intent, _SHOWN)}")
+        if means := helpers.meaning(action.target):
+            print(f"it means  {means}")
         print(f"decision  {ruling.decision} ({printable(_why(ruling, file.label), _SHOWN)})")
     return _STATUS[ruling.decision]
 
@@ -115,6 +118,8 @@ def _command(argv: tuple[str, ...], chosen: Settings) -> str:
 
 
 def _address(text: str) -> str:
+    if text.startswith("unix:/"):  # links are followed as connect(2) would
+        return "unix:" + os.path.realpath(text[5:])
     if text.startswith(("unix:", "udp://", "listen://")):
         return text
     from agentgate.intercept.proxy.target import BadTarget, parse_authority
@@ -134,6 +139,7 @@ def _why(ruling: Ruling, label: str) -> str:
 
 
 def _data(action: Action, ruling: Ruling, label: str) -> dict[str, Any]:
+    means = helpers.meaning(action.target)
     return {
         "action": action.kind.value,
         "target": action.target,
@@ -145,4 +151,5 @@ def _data(action: Action, ruling: Ruling, label: str) -> dict[str, Any]:
         "guard": ruling.guard,
         "reason": ruling.reason,
         "policy": label,
+        **({"means": means} if means else {}),
     }

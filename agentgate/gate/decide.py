@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from agentgate.actions import Action, Decision, GuardName, Kind, Ruling, Source
+from agentgate.gate import helpers
 from agentgate.gate.guards import Guards
 
 __all__ = ["Cleared", "Decider", "Grants", "Rules"]
@@ -132,6 +133,9 @@ class Decider:
                 ruling = Ruling(
                     Decision.ASK, Source.GUARD, ruling.rule, ruling.line, guard.reason, guard.name
                 )
+        elif ruling.decision is Decision.ASK and action.kind is Kind.NET_EGRESS and not ruling.reason:
+            meaning = helpers.meaning(target)  # of what works for the agent outside the gate
+            ruling = replace(ruling, reason=meaning) if meaning else ruling
         if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
         return ruling

@@ -30,6 +30,7 @@ __all__ = [
     "escape",
     "expand",
     "has_variable",
+    "is_narrow",
     "path_regex",
     "path_segments",
 ]
@@ -143,6 +144,21 @@ def _starred(runs: list[str], star: str) -> str:
     if middle and not last:  # whatever follows fits, so the search may as well be the faster, greedy one
         end = f"{star}*{middle.pop()}{end}"
     return first + "".join(f"(?>{star}*?{run})" for run in middle) + end
+
+
+def is_narrow(glob: str, lookup: Lookup) -> bool:
+    """Whether the glob stands for names of one kind in one directory: no wildcard but in its last name,
+    where there is more than wildcards. Raises GlobError."""
+    tokens = _tokens(glob, lookup)
+    if tokens[:1] not in ([_SLASH], ["\\@"]):  # a name at any depth
+        return False
+    *directory, name = _split(tokens, _SLASH)
+    literal = [token[0] == "\\" for token in name]
+    if all(literal):
+        directory.append(name)
+    elif not directory or not any(literal) or "**" in "".join(name):
+        return False
+    return bool(literal) and all(token[0] == "\\" for segment in directory for token in segment)
 
 
 def command_regex(glob: str, lookup: Lookup) -> str:

@@ -17,9 +17,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from agentgate.policy.glob import GlobError, Lookup, command_regex, expand, path_regex
+from agentgate.policy.glob import GlobError, Lookup, command_regex, expand, is_narrow, path_regex
 
-__all__ = ["HostPattern", "canonical", "compile_host"]
+__all__ = ["HostPattern", "canonical", "compile_host", "names_socket"]
 
 _SCHEMES = ("udp://", "listen://")
 _NAME = re.compile(r"[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?(?:\.[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?)*")
@@ -36,7 +36,7 @@ class HostPattern(NamedTuple):
 def canonical(target: str) -> str:
     """The target as patterns compare it: the host lower-case and without its final dot."""
     if target.startswith("unix:"):
-        return target
+        return _short(target)
     host, colon, port = target.lower().rpartition(":")
     return host.rstrip(".") + colon + port if not host.endswith("]") else host + colon + port
 
@@ -59,7 +59,22 @@ def compile_host(pattern: str, lookup: Lookup) -> HostPattern:
     return HostPattern(f"{scheme}{_host(host)}:{port}")
 
 
+def names_socket(pattern: str, lookup: Lookup) -> str:
+    """The regular expression of a pattern that names one unix socket: its path, or its directory and a
+    pattern of its name (``unix:/run/postgresql/.s.PGSQL.*``). Empty for every other pattern; raises
+    GlobError."""
+    if not pattern.startswith("unix:") or not is_narrow(pattern[5:], lookup):
+        return ""
+    return compile_host(pattern, lookup).regex
+
+
+def _short(text: str) -> str:
+    """/var/run is /run by another name (hier(7)), and written by everybody."""
+    return "unix:/run/" + text[14:] if text.startswith("unix:/var/run/") else text
+
+
 def _unix(rest: str, lookup: Lookup) -> str:
+    rest = _short("unix:" + rest)[5:]
     if rest == "*":
         return ".*"
     if rest.startswith("@"):

@@ -22,7 +22,7 @@ from functools import lru_cache
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.glob import GlobError, command_regex, expand, path_regex
-from agentgate.policy.hosts import canonical, compile_host
+from agentgate.policy.hosts import canonical, compile_host, names_socket
 from agentgate.policy.model import Policy, Rule
 
 __all__ = ["STRICTNESS", "Compiled", "Context", "Matcher"]
@@ -32,6 +32,7 @@ STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 _CACHED = 4096  # targets remembered; a longer target than _LONG is matched anew each time
 _LONG = 4096
 _FILES = (Kind.FS_WRITE, Kind.FS_READ)
+_SOCKET = "unix:"
 
 
 def _local_time() -> dt.datetime:
@@ -78,10 +79,12 @@ class Compiled:
         self.now = context.now
         self.tests: list[Callable[[str], bool]] = []
         self.regex = "" if rule.targets else ".*"
-        parts = []
+        self.named: re.Pattern[str] | None = None  # the unix sockets that the rule names
+        parts, named = [], []
         for glob in rule.targets:
             try:
                 if kind is Kind.NET_EGRESS:
+                    named.append(names_socket(glob, context.variable))
                     host = compile_host(glob, context.variable)
                     if host.test:
                         self.tests.append(host.test)
@@ -97,6 +100,9 @@ class Compiled:
                     raise PolicyError(f"glob '{glob}': {error}", label, rule.line) from None
         if parts:
             self.regex = "|".join(parts)
+        if any(named):
+            self.named = _compile("|".join(filter(None, named)))
+        self.allows_sockets = kind is Kind.NET_EGRESS and rule.decision is Decision.ALLOW
         try:
             self.scope = _folder(rule.scope, context) if rule.scope and kind in _FILES else ""
             self.within = _compile(command_regex(rule.within, context.variable)) if rule.within else None
@@ -113,7 +119,15 @@ class Compiled:
         return self.within is not None or self.rule.until is not None
 
     def on(self, target: str) -> Ruling:
-        """The ruling on a target that matches."""
+        """The ruling on a target that matches.
+
+        Behind a unix socket is a program that works outside the gate for whoever reaches it: that is
+        allowed by a rule that names the socket, and by none that merely covers it.
+        """
+        if self.allows_sockets and target.startswith(_SOCKET):
+            if not (self.named and self.named.fullmatch(canonical(target))):
+                return Ruling(Decision.ASK, Source.UNNAMED, self.rule.number, self.rule.line)
+            return self.ruling
         if not self.scope or target == self.scope or target.startswith(self.scope.rstrip("/") + "/"):
             return self.ruling
         return self.outside
@@ -228,4 +242,10 @@ class Matcher:
             if not rule.conditional:
                 return tuple(conditional), rule.on(target)
             conditional.append((rule, rule.on(target)))
+        if (
+            kind is Kind.NET_EGRESS
+            and target.startswith(_SOCKET)
+            and self._default.decision is Decision.ALLOW
+        ):
+            return tuple(conditional), Ruling(Decision.ASK, Source.UNNAMED)
         return tuple(conditional), self._default

@@ -97,7 +97,7 @@ def suggest(action: Action, decision: Decision = Decision.ALLOW) -> Draft:
     if action.kind is Kind.EXEC:
         targets = _command(action)
     elif action.kind is Kind.NET_EGRESS:
-        targets = (_host(action.target),)
+        targets = tuple(_host(target) for target in dict.fromkeys(action.objects))
     else:
         targets = tuple(escape(path) for path in dict.fromkeys(action.objects))
     return Draft(action.kind, targets, decision, f"always, asked for: {printable(action.target, 90)}")

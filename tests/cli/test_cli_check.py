@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_check_says_what_and_why(world: World, words: tuple[str, ...], status: i
     done = world.with_policy(RULES).agentgate("check", *words)
     shown = done.stdout.replace(str(world.project), "PROJECT").replace(str(world.root), "ROOT")
     assert (shown, done.stderr, done.returncode) == (said, "", status)
+
+
+def test_check_says_what_a_socket_means(world: World) -> None:
+    """By the name that the gate would see: /var/run is a link."""
+    done = world.with_policy("default: allow\n").agentgate("check", "net_egress", "unix:/var/run/docker.sock")
+    run = os.path.realpath("/var/run")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert f"target    unix:{run}/docker.sock\n" in done.stdout
+    assert "it means  Docker runs anything, as root, on this machine; what it does for" in done.stdout
+    assert "decision  ask (no rule names this socket: Docker runs" in done.stdout
 
 
 def test_check_as_json(world: World) -> None:

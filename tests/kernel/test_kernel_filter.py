@@ -20,8 +20,8 @@ from agentgate.intercept.kernel.bpf import ALLOW, NOTIFY, refuse
 
 ENOSYS = refuse(errno.ENOSYS)
 CONDITIONAL = {
-    "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair", "prctl", "openat2",
-    "io_uring_setup", "prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity",
+    "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair", "setsockopt", "prctl",
+    "openat2", "io_uring_setup", "prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity",
     "sched_setattr", "setpriority", "ioprio_set",
 }  # fmt: skip
 HEADERS = {
@@ -198,6 +198,13 @@ def test_conditional_calls(machine: abi.Abi, program: bytes) -> None:
     fastopen = 0x20000000
     assert answer("sendto", 3, 0, 0, fastopen) == answer("sendmsg", 3, 0, fastopen) != ALLOW
     assert answer("sendmmsg", 3, 0, 1, fastopen) != ALLOW and answer("sendto", 3, 0, 0, 0x4000) == ALLOW
+    for level, option in ((0, 4), (41, 57), (41, 5), (41, 6), (41, 59)):  # source routes, routing headers
+        assert answer("setsockopt", 3, level, option) == refuse(errno.EPERM), (level, option)
+        assert answer("setsockopt", 3, level | 1 << 32, option | 1 << 32) == refuse(errno.EPERM)
+    for level, option in ((1, 4), (0, 1), (41, 26), (6, 4), (1, 6), (0, 57)):
+        assert answer("setsockopt", 3, level, option) == ALLOW, (level, option)
+    assert answer("socketpair", 1, 1) == answer("socketpair", 1, 5) == ALLOW
+    assert answer("socketpair", 30, 1) == answer("socketpair", 1, 2) == NOTIFY
     assert answer("prctl", 4, 0) == refuse(0) and answer("prctl", 4, 1) == answer("prctl", 15, 0) == ALLOW
     assert answer("prctl", 35, 13) == denied
     assert answer("prlimit64", 0) == ALLOW and answer("prlimit64", 1) == NOTIFY

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import socket
+import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness import World, allow, deny, wait
@@ -95,7 +98,10 @@ def test_connections_are_asked_by_address(
         assert allowed.json == "ok" and server.accepted == [b"hello"]
 
 
-@pytest.mark.parametrize("way", ["fastopen sendto", "fastopen sendmsg", "sendto"])
+@pytest.mark.parametrize(
+    "way",
+    ["fastopen sendto", "fastopen sendmsg", "fastopen sendmmsg", "sendto"],
+)
 def test_no_way_around_connect(world: World, way: str) -> None:
     with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
         command = world.python("net", way, "127.0.0.1", server.port)
@@ -114,8 +120,9 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("way", [
-    "raw", "ping", "packet", "vsock", "alg", "sctp", "mptcp", "netlink audit",
-    "unix datagram", "unix datagram pair",
+    "raw", "raw6", "ping", "ping6", "packet", "vsock", "vsock datagram", "alg", "sctp", "mptcp", "udplite",
+    "dccp", "l2tp", "xdp", "bluetooth", "can", "tipc", "tipc pair", "smc", "rds", "key", "netlink audit",
+    "netlink generic", "netlink netfilter", "unix datagram", "unix datagram pair",
 ])  # fmt: skip
 def test_other_sockets_are_never_made(worlds: World, way: str) -> None:
     name = "@agentgate-" + uuid.uuid4().hex
@@ -139,6 +146,158 @@ def test_other_sockets_are_never_made(worlds: World, way: str) -> None:
         assert server.accepted == []
 
 
+@pytest.mark.parametrize(("way", "error", "target"), [
+    ("raw", "EPERM", "socket:inet:raw:icmp"), ("packet", "EPERM", "socket:packet:raw"),
+    ("ping", "EACCES", "socket:inet:datagram:icmp"), ("mptcp", "EPROTONOSUPPORT", "socket:inet:stream:mptcp"),
+    ("sctp", "EPROTONOSUPPORT", "socket:inet:stream:sctp"), ("alg", "EAFNOSUPPORT", "socket:alg:seqpacket"),
+    ("vsock", "EAFNOSUPPORT", "socket:vsock:stream"),
+    ("netlink audit", "EPROTONOSUPPORT", "socket:netlink:raw"),
+])  # fmt: skip
+def test_such_sockets_seem_not_to_be_there(world: World, way: str, error: str, target: str) -> None:
+    """By the errors that programs know for it; those that are tried in passing are refused without a word."""
+    result = world.run(*world.python("net", way), operator=allow)
+    assert result.json == error
+    assert [r["target"] for r in result.records if r["action"] == "net_egress"] == [target]
+    assert ("agentgate: denied" in result.err) is (way not in ("mptcp", "netlink audit"))
+
+
+@pytest.mark.parametrize("way", ["fastopen written", "fastopen sent"])
+def test_a_refused_connection_is_not_made_by_writing(worlds: World, way: str) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = worlds.python("net", way, "127.0.0.1", server.port)
+        if way == "fastopen written":
+            assert worlds.bare(*command).json == "ok" and server.accepted == [b"hello"]
+            server.accepted.clear()
+        result = worlds.run(*command, operator=deny)
+        assert result.json == "EPIPE" and server.accepted == []
+        assert result.targets == [f"net_egress 127.0.0.1:{server.port}"]
+
+
+@pytest.mark.parametrize("way", ["source route", "routing header", "routing header 2292", "packet options"])
+def test_packets_go_where_the_connection_goes(worlds: World, way: str) -> None:
+    """A source route sends what was decided for one host to another."""
+    command = worlds.python("net", way)
+    if worlds.bare(*command).json != "ok":
+        pytest.skip(f"not here: {way}")
+    result = worlds.run(*command, operator=allow, policy="default: allow\n")
+    assert result.json == "EPERM"
+
+
+def test_no_packet_takes_a_detour(world: World) -> None:
+    """The same, seen on the wire: connected to 127.0.0.1, the first packet is for 127.0.0.9."""
+    if os.geteuid() != 0:
+        pytest.skip("not here: the right to watch the loopback device")
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = world.python("net", "source route", "127.0.0.1", server.port)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire:
+            wire.bind(("lo", 0x0800))
+            wire.settimeout(1.0)
+
+            def strays() -> int:
+                found = 0
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        found += wire.recv(100)[30:34] == socket.inet_aton("127.0.0.9")
+                return found
+
+            world.bare(*command)
+            assert strays()
+            assert world.run(*command, operator=allow).json == "EPERM" and not strays()
+
+
+def test_a_listener_beside_another_s_is_asked(world: World) -> None:
+    """It would be given a share of the connections that are meant for the other."""
+    with socket.socket() as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        theirs.bind(("127.0.0.1", 0))
+        theirs.listen()
+        port = theirs.getsockname()[1]
+        command = world.python("net", "reuse", "127.0.0.1", port)
+        assert world.bare(*command).json == "ok"
+        refused = world.run(*command, operator=deny)
+        assert refused.json == "EACCES" and refused.targets == [f"net_egress listen://127.0.0.1:{port}"]
+        assert world.run(*command, operator=allow).json == "ok"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    alone = world.run(*world.python("net", "reuse", "127.0.0.1", port), operator=deny)
+    assert (alone.json, alone.asks) == ("ok", [])
+
+
+def test_a_connection_is_taken_from_another_after_asking_only(worlds: World) -> None:
+    """A process outside makes a connection and passes it on over a unix socket."""
+    path = worlds.outside / "giver.sock"
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as giver:
+        giver.bind(str(path))
+        path.chmod(0o777)
+        giver.listen()
+
+        def give() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = giver.accept()
+                    with client, socket.create_connection(("127.0.0.1", server.port)) as made:
+                        socket.send_fds(client, [b"x"], [made.fileno()])
+
+        thread = threading.Thread(target=give, daemon=True)
+        thread.start()
+        command = worlds.python("net", "given", path)
+        assert worlds.bare(*command).json == "ok"
+        assert server.accepted == [b"hello"]
+        server.accepted.clear()
+        refused = worlds.run(*command, operator=deny, policy="default: allow\n")
+        assert refused.json == "EACCES" and server.accepted == []
+        assert [t for t in refused.targets if "net" in t] == [f"net_egress unix:{path}"]
+        giver.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def test_no_connection_is_stolen(worlds: World) -> None:
+    """A connection of another process of the same user, which a debugger could duplicate."""
+    hold = "import socket, sys, time; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+    hold += "print(s.fileno(), flush=True); time.sleep(60)"
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        for control in (True, False):
+            holder = worlds.worker.spawn(
+                [sys.executable, "-c", hold, str(server.port)], stdout=subprocess.PIPE,
+                env=worlds.environment(), cwd=worlds.project,
+            )  # fmt: skip
+            try:
+                assert holder.stdout
+                number = int(holder.stdout.readline())
+                command = worlds.python("net", "stolen", holder.pid, number)
+                if control:
+                    if worlds.bare(*command).json != "ok":
+                        pytest.skip("not here: the right to look into one's other processes (Yama)")
+                    assert server.accepted == [b"hello"]
+                    server.accepted.clear()
+                    continue
+                result = worlds.run(*command, operator=allow, policy="default: allow\n")
+                assert result.json == "EPERM" and b"hello" not in server.accepted
+                opened = worlds.run(
+                    *worlds.python("net", "reopened", holder.pid, number), policy="default: allow\n"
+                )
+                assert opened.json != "ok"
+            finally:
+                holder.kill()
+                holder.communicate()
+
+
+def test_the_machine_s_network_stays(world: World) -> None:
+    """Root changes addresses and routes by netlink messages on a socket that everybody may have."""
+    if os.geteuid() != 0:
+        pytest.skip("not here: the right to change the network")
+
+    def there() -> bool:
+        return "127.99.99.99" in Path("/proc/net/fib_trie").read_text()
+
+    result = world.run(*world.python("net", "add address"), operator=allow, policy="default: allow\n")
+    assert result.json == "EPERM" and not there()
+    script = shlex.join(world.python("net", "add address")) + " && grep -c 127.99.99.99 /proc/net/fib_trie"
+    control = world.bare("unshare", "-n", "sh", "-c", script)  # in a network of its own
+    assert control.status == 0 and '"ok"' in control.out, control.err
+
+
 def test_unix_sockets_by_path(worlds: World) -> None:
     path = worlds.outside / "service.sock"
     with serving(socket.AF_UNIX, str(path)) as server:
@@ -154,6 +313,22 @@ def test_unix_sockets_by_path(worlds: World) -> None:
             assert worlds.run(*command, operator=allow).json == "ok"
             assert server.accepted == [b"hello"]
             server.accepted.clear()
+
+
+def test_a_socket_without_a_name_is_none_of_the_project_s(worlds: World) -> None:
+    """A listener outside whose file was removed, reached by a link that a rule names."""
+    path = worlds.outside / "gone.sock"
+    rule = f'match: {{action: net_egress, target_glob: "unix:{worlds.project}/*.sock"}}'
+    policy = f"default: allow\nrules:\n  - {rule}\n    decision: allow\n"
+    with serving(socket.AF_UNIX, str(path)) as server:
+        worlds.give(path)
+        command = worlds.python("net", "removed", path, worlds.project / "own.sock")
+        with worlds.start(*command, operator=deny, policy=policy) as run:
+            run.says("held")
+            path.unlink()
+            result = run.finish()
+        assert result.json == "EACCES" and server.accepted == []
+        assert [t for t in result.targets if "net" in t] == [f"net_egress unix:?{worlds.project}/own.sock"]
 
 
 @pytest.mark.parametrize("way", ["unix", "unix seqpacket"])
@@ -317,6 +492,49 @@ def test_the_proxy_decides_by_name(worlds: World) -> None:
     assert (ask.kind, ask.target, ask.gate) == ("net_egress", "service.invalid:80", "proxy")
     assert ask.pid and ask.chain
     assert result.out.startswith("403") and "service.invalid" in result.out
+
+
+def test_the_proxy_is_no_use_to_strangers(world: World) -> None:
+    """Whoever is not of the session's tree gets nothing through its port, in either protocol."""
+    script = "import os, sys, time; print(os.environ['HTTP_PROXY'], flush=True); time.sleep(30)"
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        with world.start(sys.executable, "-c", script, policy="default: allow\n") as run:
+            run.says("http://127.0.0.1:")
+            proxy = int(run.out.strip().rpartition(":")[2])
+            for request, answer in (
+                (f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"HTTP/1.1 403 "),
+                (b"\5\1\0\5\1\0\1\x7f\0\0\1" + server.port.to_bytes(2, "big"), b"\5\0\5\2"),
+            ):
+                with socket.create_connection(("127.0.0.1", proxy), timeout=10) as stranger:
+                    stranger.sendall(request)
+                    said = b""
+                    while data := stranger.recv(1000):
+                        said += data
+                    assert said.startswith(answer)
+        assert server.accepted == [] and run.asks == []
+
+
+SOCKS = """\
+import os, socket, sys
+proxy = int(os.environ["HTTP_PROXY"].rpartition(":")[2])
+with socket.create_connection(("127.0.0.1", proxy), timeout=10) as sock:
+    name = b"localhost"
+    sock.sendall(b"\\5\\1\\0\\5\\1\\0\\3" + bytes((len(name),)) + name + int(sys.argv[1]).to_bytes(2, "big"))
+    said = sock.recv(2) + sock.recv(10)
+    sock.sendall(b"hello")
+print(said[3])
+"""
+
+
+def test_the_proxy_speaks_socks_too(worlds: World) -> None:
+    with serving(socket.AF_INET, ("127.0.0.1", 0)) as server:
+        command = (sys.executable, "-c", SOCKS, server.port)
+        refused = worlds.run(*command, operator=deny)
+        assert refused.targets == [f"net_egress localhost:{server.port}"] and server.accepted == []
+        assert refused.json == 2
+        assert refused.asks[0].pid and refused.asks[0].gate == "proxy"
+        allowed = worlds.run(*command, operator=allow)
+        assert allowed.json == 0 and server.accepted == [b"hello"]
 
 
 def test_ignoring_the_proxy_is_decided_by_address(world: World) -> None:

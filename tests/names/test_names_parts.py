@@ -19,7 +19,7 @@ from agentgate.actions import Action, Answer, Source, Verdict
 from agentgate.intercept.dns.machine import Machine
 from agentgate.intercept.dns.pool import Pool
 from agentgate.intercept.dns.server import Forwarder
-from agentgate.intercept.relay.greeting import BadGreeting, server_name
+from agentgate.intercept.proxy.greeting import BadGreeting, server_name
 
 
 def test_a_name_keeps_its_address_and_an_address_its_name() -> None:

@@ -171,6 +171,20 @@ def test_the_tls_greeting_must_agree(world: World, way: str) -> None:
         assert refused["target"] == "allowed.test:443" and "denied.test" in refused["reason"]
 
 
+def test_the_tls_greeting_must_agree_on_any_port(world: World) -> None:
+    with serving("127.0.0.2") as server:
+        fine = world.run(
+            *program(world, "greeting", "allowed.test", server.port, "ALLOWED.test"), policy=POLICY
+        )
+        assert fine.json.startswith("hello ") and len(server.seen[0]) > 50
+        server.seen.clear()
+        wrong = program(world, "greeting", "allowed.test", server.port, "denied.test")
+        result = world.run(*wrong, policy=POLICY)
+        assert "hello" not in result.json and not any(server.seen)
+        [refused] = [r for r in result.records if r["verdict"] == "deny"]
+        assert refused["target"] == f"allowed.test:{server.port}" and "denied.test" in refused["reason"]
+
+
 def test_what_is_not_tls_passes_port_443(world: World) -> None:
     with _https("127.0.0.2"):  # type: ignore[attr-defined]
         assert world.run(*program(world, "talk", "allowed.test", 443), policy=POLICY).json == "hello you"

@@ -36,7 +36,7 @@ def heard(sock: socket.socket) -> bool:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize(
-    "way", ["sendto", "sendmsg", "connected", "bound", "pktinfo", "device", "raced", "passed on"]
+    "way", ["sendto", "sendmsg", "sendmmsg", "connected", "bound", "pktinfo", "device", "raced", "passed on"]
 )
 def test_no_datagram_leaves(world: World, way: str, address: str) -> None:
     if address == "::1" and way in ("pktinfo", "raced"):

@@ -47,3 +47,18 @@ def test_failing_tests_name_their_line_and_what_came_out() -> None:
         " (set it, or write '[$]' for a literal dollar sign)",
         "policy.yaml:13: fs_write ~/x: expected allow, got deny (outside the scope of rule 2: outside $PWD)",
     ]
+
+
+def test_sockets_are_tested_as_they_are_decided() -> None:
+    text = (
+        'default: allow\nrules:\n  - match: {action: net_egress, target_glob: "unix:/run/a/*.sock"}\n'
+        "    decision: allow\ntests:\n"
+        '  - {action: net_egress, target: "unix:/run/docker.sock", expect: ask}\n'
+        '  - {action: net_egress, target: "unix:/run/a/x.sock", expect: allow}\n'
+        '  - {action: net_egress, target: "unix:@x", expect: ask}\n'
+        '  - {action: net_egress, target: "a.example:1", expect: allow}\n'
+    )
+    policy = load_text(text, "policy.yaml")
+    assert run_tests(policy, CONTEXT) == []
+    ruling = Matcher(policy, CONTEXT).rule(Action(Kind.NET_EGRESS, "unix:/run/docker.sock"))
+    assert explain(ruling, policy) == "ask: no rule names this socket"

@@ -317,4 +317,4 @@ async def test_an_idle_tunnel_ends_when_the_client_does(gate: Gate) -> None:
         async with client(port) as connection:
             await opened(connection, server.target)
         await asyncio.wait_for(ended.wait(), SECONDS)
-        await until(lambda: not proxy._serving)
+        await until(lambda: not proxy.connections)

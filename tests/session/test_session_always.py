@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
+import socket
+import sys
 
 import pytest
 from session_kit import PATIENCE, POLICY, Desk, until
 
-from agentgate.actions import Verdict
+from agentgate.actions import Source, Verdict
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.store import default_text
 
@@ -53,6 +56,30 @@ async def test_a_rule_that_does_not_cover_the_question_still_allows_it_once(desk
         session.allow_always(ask, type(draft)(draft.action, ("cp a z",), draft.decision))
         assert await asyncio.wait_for(session.wait(), PATIENCE) == 0
     assert desk.settled() == ["cp a b: allow by operator"]
+
+
+async def test_always_names_the_socket_and_no_other(desk: Desk) -> None:
+    """A broad rule asked; the rule that is written before it allows that one socket from then on."""
+    broad = "default: ask\nrules:\n  - match: {action: exec}\n    decision: allow\n  - {decision: allow}\n"
+    desk.policy.write_text(broad)
+    reach = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('in')"
+    (desk.project / "reach.py").write_text(reach)
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+        for server, name in ((one, "one"), (other, "other")):
+            server.bind(str(desk.root / f"{name}.sock"))
+            server.listen()
+        paths = [str(desk.root / f"{name}.sock") for name in ("one", "one", "other")]
+        script = "; ".join(f"{shlex.quote(sys.executable)} reach.py {path}" for path in paths)
+        async with desk.running(script) as session:
+            ask = await desk.asked()
+            assert (ask.action.target, ask.ruling.source) == (f"unix:{paths[0]}", Source.UNNAMED)
+            assert session.may_always(ask) == ""
+            session.allow_always(ask, session.draft(ask))
+            ask = await desk.asked()  # not for the first once more
+            assert ask.action.target == f"unix:{paths[2]}"
+            session.gate.answer(ask.number, Verdict.DENY)
+            assert await asyncio.wait_for(session.wait(), PATIENCE) == 1
+    assert desk.asks() == [f"unix:{paths[0]}", f"unix:{paths[2]}"]
 
 
 async def test_the_rule_goes_before_the_rule_that_asks_now(desk: Desk) -> None:

@@ -162,3 +162,24 @@ async def test_a_session_of_an_agent_that_does_not_exist_says_so(world: World, c
         await start(world, session)
     await asyncio.wait_for(session.close(), PATIENCE)
     assert not list(Path(world.base).glob("agentgate-*"))
+
+
+async def test_the_proxy_is_no_use_to_who_does_not_know_the_secret(world: World) -> None:
+    """Here a client cannot be told from any other program of this machine, but for its environment."""
+    code = "import os, time; print(os.environ['HTTPS_PROXY'], flush=True); time.sleep(30)"
+    session = Session(settings(world, sys.executable, "-c", code))
+    await start(world, session)
+    try:
+        assert session.proxy
+        known = f"http://agentgate:{session.proxy.house.secret}@127.0.0.1:{session.proxy.port}"
+        async with asyncio.timeout(PATIENCE):
+            while not (said := (world.base / "out").read_text()):
+                await asyncio.sleep(0.02)
+        assert said.strip() == known and len(session.proxy.house.secret) == 32
+        reader, writer = await asyncio.open_connection("127.0.0.1", session.proxy.port)
+        writer.write(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 407 ")
+        writer.close()
+        assert not list(session.gate)
+    finally:
+        await session.close()

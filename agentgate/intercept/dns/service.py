@@ -10,9 +10,10 @@ from agentgate.intercept.dns.machine import Machine
 from agentgate.intercept.dns.pool import Pool
 from agentgate.intercept.dns.resolvers import Onward, ask
 from agentgate.intercept.dns.server import Decide, Forwarder
+from agentgate.intercept.proxy.house import Refuse
 from agentgate.intercept.proxy.server import Proxy
 from agentgate.intercept.proxy.target import Target
-from agentgate.intercept.relay.server import Refuse, Relay
+from agentgate.intercept.relay import Relay
 
 __all__ = ["Names"]
 

@@ -48,7 +48,7 @@ ALLOW: Final = frozenset(
     capget capset personality getrlimit setrlimit getrusage sysinfo uname sysfs syslog
     pidfd_open pidfd_getfd process_vm_readv process_vm_writev ptrace kcmp getrandom seccomp
     lsm_get_self_attr lsm_set_self_attr lsm_list_modules
-    accept accept4 recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt setsockopt
+    accept accept4 recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt
     shmdt
     """.split()
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from functools import lru_cache
 
 __all__ = ["FAMILY", "Address", "host_port", "inet", "is_loopback", "on_loopback", "plain", "spelled_out"]
 
@@ -27,6 +28,7 @@ def host_port(address: Address, port: int) -> str:
     return f"{address}:{port}"
 
 
+@lru_cache(maxsize=1024)
 def inet(raw: bytes) -> tuple[Address, int] | None:
     """Address and port of a sockaddr_in or sockaddr_in6; None for another family."""
     family = FAMILY.unpack_from(raw)[0] if len(raw) >= 2 else 0
@@ -37,10 +39,12 @@ def inet(raw: bytes) -> tuple[Address, int] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(address: Address) -> bool:
     return plain(address).is_loopback
 
 
+@lru_cache(maxsize=1024)
 def spelled_out(raw: bytes) -> bytes:
     """The unspecified address means this machine to connect(2): decided and used as what it means."""
     found = inet(raw)

@@ -31,7 +31,12 @@ class Descriptor:
 
 
 class NotYet(Exception):
-    """Cannot be done without waiting (a fifo that nobody reads): to be tried again soon."""
+    """Cannot be done without waiting (a fifo that nobody reads): to be tried again soon, and when
+    ``descriptor`` (-1: nothing tells) is ready for writing."""
+
+    def __init__(self, descriptor: int = -1) -> None:
+        super().__init__()
+        self.descriptor = descriptor
 
 
 Reply = int | Descriptor | LetGo
@@ -55,12 +60,12 @@ class Effect:
 
     ``kind`` None: nothing to decide, the caller only uses what it already holds. ``check`` raises the
     error that the kernel would give anyway, so that nobody is asked about the impossible; it is called
-    only when the answer is not an allow. ``refused`` is why the gate itself never does this, ``code`` what a
-    deny gives to the caller. ``goes_on``: an execve that is the command that was approved, one step on.
-    ``interpreters``: the command lines that the kernel makes of an execve of a script. ``renames``: what gets
-    another name by this. ``cleared``: whether a guard has nothing to ask about it, to be called only right
-    before perform. ``blocking``: perform may wait and must not run in the warden's loop. ``done`` runs in the
-    loop afterwards, before the caller hears.
+    only when the answer is not an allow. ``refused`` is why the gate itself never does this; ``code`` the
+    error that a refused caller gets, ``quiet`` whether it gets no line on its standard error. ``goes_on``:
+    an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
+    kernel makes of an execve of a script. ``renames``: what gets another name by this. ``cleared``: whether a
+    guard has nothing to ask about it, to be called only right before perform. ``done`` runs afterwards,
+    before the caller hears.
     """
 
     syscall: str
@@ -72,11 +77,11 @@ class Effect:
     check: Callable[[], None] = _nothing
     refused: str = ""
     code: int = errno.EACCES
+    quiet: bool = False
     goes_on: bool = False
     interpreters: tuple[tuple[str, ...], ...] = ()
     renames: tuple[Moved, ...] = ()
     cleared: Callable[[GuardName], bool] | None = None
-    blocking: bool = False
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)
 

@@ -35,6 +35,9 @@ _IOCTL_FAMILIES = {
     # F2FS_IOC_START_ATOMIC_WRITE to ..._ABORT_ATOMIC_WRITE, which need one that may write; ..._GET_FEATURES
     0xF5: (0xF501, 0xF502, 0xF503, 0xF504, 0xF505, 0x8004F50C),
 }
+# Socket options by level that send packets to other hosts than the socket is connected to: source routes
+# (ip(7), IP_OPTIONS) and routing headers (ipv6(7), RFC 3542 6 and 7; RFC 8754), by their old numbers too.
+_DETOURS = {0: (4,), 41: (3, 4, 5, 6, 54, 55, 57, 59)}
 _NETLINK = (0, 4, 15)  # ROUTE, SOCK_DIAG, KOBJECT_UEVENT (netlink(7))
 _PR_SET_DUMPABLE, _PR_SET_MM = 4, 35
 # The signal that a descriptor sends when it is ready goes to whom these name (fcntl(2)).
@@ -108,7 +111,7 @@ class _Conditional:
         self._labels: dict[str, str] = {}
         self._names = [
             "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair",
-            "prctl", "openat2", "io_uring_setup", *_ON_PROCESS, *_ON_WHO,
+            "setsockopt", "prctl", "openat2", "io_uring_setup", *_ON_PROCESS, *_ON_WHO,
         ]  # fmt: skip
         self._hold_signals = hold_signals
         if hold_signals:
@@ -174,6 +177,22 @@ class _Conditional:
 
     def _sendmmsg(self) -> None:
         self._any_bit(3, _MSG_FASTOPEN, refuse(errno.EOPNOTSUPP))
+
+    def _setsockopt(self) -> None:
+        """What was decided about a connection holds for where its packets go."""
+        asm, refused = self._asm, self._asm.label()
+        for level, options in _DETOURS.items():
+            other = asm.label()
+            asm.load(argument(1))
+            asm.unless_equal(level, other)
+            asm.load(argument(2))
+            for option in options:
+                asm.if_equal(option, refused)
+            asm.ret(ALLOW)
+            asm.mark(other)
+        asm.ret(ALLOW)
+        asm.mark(refused)
+        asm.ret(refuse(errno.EPERM))
 
     def _prctl(self) -> None:
         """A process that makes itself undumpable could not be read, and so only be refused; the wish is
@@ -257,6 +276,8 @@ class _Conditional:
 
     def _socketpair(self) -> None:
         hold, free = self._asm.label(), self._asm.label()
+        self._asm.load(argument(0))
+        self._asm.unless_equal(socket.AF_UNIX, hold)
         self._stream_type(hold, free)
         self._asm.mark(free)
         self._asm.ret(ALLOW)

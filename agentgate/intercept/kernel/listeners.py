@@ -7,6 +7,7 @@ accept the connection (sock_diag(7)), and the answer is compared with the socket
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
 import os
@@ -27,7 +28,7 @@ _ANY_COOKIE = (1 << 64) - 1
 _MOST = 1024  # kept of each kind; the oldest becomes a listener like any other, which is asked about
 
 
-def _cookie(sock: socket.socket, which: int) -> int:
+def _cookie(sock: _socket.socket, which: int) -> int:
     raw = sock.getsockopt(socket.SOL_SOCKET, which, 8)
     return int.from_bytes(raw, "little" if struct.pack("=H", 1)[0] else "big")
 
@@ -37,14 +38,15 @@ class Listeners:
 
     def __init__(self) -> None:
         self._diag = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
-        self._diag.settimeout(1.0)
+        # the kernel answers at once; a time limit of Python's own would take two more calls each time
+        self._diag.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 1, 0))
         self._namespace = self._here(self._diag)
         self._ports: dict[int, None] = {}  # cookies
         self._names: dict[bytes, int] = {}  # abstract name: the socket's inode
         self._files: dict[tuple[int, int], int] = {}  # device and inode: held open, so they stay theirs
 
     @staticmethod
-    def _here(sock: socket.socket) -> int:
+    def _here(sock: _socket.socket) -> int:
         try:
             return _cookie(sock, _SO_NETNS_COOKIE)
         except OSError:  # before Linux 5.14
@@ -52,13 +54,13 @@ class Listeners:
 
     # -- ports
 
-    def listens(self, sock: socket.socket) -> None:
+    def listens(self, sock: _socket.socket) -> None:
         """``sock`` listens at a loopback address."""
         self._ports[_cookie(sock, _SO_COOKIE)] = None
         if len(self._ports) > _MOST:
             del self._ports[next(iter(self._ports))]
 
-    def owns(self, sock: socket.socket, address: Address, port: int) -> bool:
+    def owns(self, sock: _socket.socket, address: Address, port: int) -> bool:
         """Whether ``sock`` connected to ``address`` and ``port`` would reach a listener of the session."""
         if not self._ports or self._here(sock) != self._namespace:
             return False
@@ -66,11 +68,19 @@ class Listeners:
             return self._receiver(address, port) in self._ports
         return False
 
-    def somebody(self, sock: socket.socket, address: Address, port: int) -> None:
+    def somebody(self, sock: _socket.socket, address: Address, port: int) -> None:
         """Raises OSError (ECONNREFUSED) when nobody at all listens there: programs that wait for a server to
         come up try again and again, and nobody is to be asked about that."""
         if self._here(sock) == self._namespace and not self._receiver(address, port):
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+    def taken(self, sock: _socket.socket, address: Address, port: int) -> bool:
+        """Whether somebody else listens already where ``sock`` would."""
+        if self._here(sock) != self._namespace:
+            return False
+        with contextlib.suppress(OSError, struct.error):
+            return self._receiver(address, port) not in (0, *self._ports)
+        return True
 
     def _receiver(self, address: Address, port: int) -> int:
         """The cookie of the socket that listens for connections to ``address``; 0 for none."""
@@ -88,7 +98,7 @@ class Listeners:
 
     # -- unix sockets
 
-    def named(self, sock: socket.socket) -> None:
+    def named(self, sock: _socket.socket) -> None:
         """``sock`` was bound to an abstract name."""
         name = sock.getsockname()
         if isinstance(name, bytes) and self._here(sock) == self._namespace:
@@ -97,7 +107,7 @@ class Listeners:
             if len(self._names) > _MOST:
                 del self._names[next(iter(self._names))]
 
-    def owns_name(self, sock: socket.socket, name: bytes) -> bool:
+    def owns_name(self, sock: _socket.socket, name: bytes) -> bool:
         """Whether the abstract ``name`` (with its NUL) belongs to a socket of the session that still is."""
         inode = self._names.get(name)
         if inode is None or self._here(sock) != self._namespace:

@@ -7,6 +7,7 @@ looks the name up; one to port 53 of any address goes to the forwarder.
 
 from __future__ import annotations
 
+import _socket
 import ipaddress
 import socket
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ from typing import Any
 from agentgate.intercept.kernel.addresses import Address, plain
 from agentgate.intercept.kernel.netns import Netns
 
-__all__ = ["Names"]
+__all__ = ["NAME_SERVICES", "Names"]
 
 _DNS = 53
-# Name services that would look names up outside: nscd, systemd-resolved, avahi. Without them the C library
-# asks over DNS, as on machines where they do not run.
-_SERVICES = frozenset(
+# Name services that would look names up outside: nscd, systemd-resolved, avahi. The C library tries them
+# in every second program and says nothing when they are not there; then it asks over DNS, as on machines
+# where they do not run. So they are not there, and nobody is asked at each start of ``ls -l``.
+NAME_SERVICES = frozenset(
     {
         "/run/nscd/socket",
         "/var/run/nscd/socket",
@@ -56,7 +58,7 @@ class Names:
         """Whether it is an address that can only stand for a name."""
         return self.pool is not None and plain(address) in self.pool
 
-    def is_lookup(self, sock: socket.socket, port: int) -> bool:
+    def is_lookup(self, sock: _socket.socket, port: int) -> bool:
         """Whether a connect to ``port`` of anywhere asks for names over TCP."""
         return port == _DNS and bool(self.dns) and sock.type == socket.SOCK_STREAM
 
@@ -64,9 +66,6 @@ class Names:
         """Whether only the warden leads connections to this port of this machine."""
         return bool(port) and port in (self.relay, self.dns)
 
-    def is_service(self, path: str) -> bool:
-        return bool(self.relay) and path in _SERVICES
-
-    def isolated(self, sock: socket.socket) -> bool:
+    def isolated(self, sock: _socket.socket) -> bool:
         """Whether ``sock`` can reach nothing outside the session, wherever it sends."""
         return self.network is not None and self.network.owns(sock)

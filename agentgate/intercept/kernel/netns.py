@@ -13,6 +13,7 @@ cannot be traced.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import fcntl
 import os
@@ -86,7 +87,7 @@ class Netns:
             raise OSError(code or 105, os.strerror(code or 105))  # ENOBUFS
         return descriptors[0]
 
-    def owns(self, sock: socket.socket) -> bool:
+    def owns(self, sock: _socket.socket) -> bool:
         """Whether ``sock`` was made in this network."""
         try:
             return bool(sock.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, _COOKIE) == self._cookie)

@@ -7,6 +7,7 @@ one that is used, read once from the caller's memory. UDP sockets are made in a 
 
 from __future__ import annotations
 
+import _socket
 import errno
 import ipaddress
 import os
@@ -24,27 +25,19 @@ from agentgate.intercept.kernel.addresses import (
     on_loopback,
     spelled_out,
 )
+from agentgate.intercept.kernel.bound import bound_name
 from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.connecting import Connecting, hear_alarms
 from agentgate.intercept.kernel.effect import Descriptor, Effect
 from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
+from agentgate.intercept.kernel.kinds import never
 from agentgate.intercept.kernel.listeners import Listeners
-from agentgate.intercept.kernel.names import Names
+from agentgate.intercept.kernel.names import NAME_SERVICES, Names
 from agentgate.intercept.kernel.places import find, reach
 
 __all__ = ["Sockets"]
 
 _ADDRESS_MAX = 128
-# What a kernel says that has no such sockets, or gives them to root only: programs then do without.
-_ABSENT: dict[tuple[int, int], int] = {
-    (socket.AF_INET, socket.SOCK_STREAM): errno.EPROTONOSUPPORT,  # Multipath TCP, SCTP
-    (socket.AF_INET6, socket.SOCK_STREAM): errno.EPROTONOSUPPORT,
-    (socket.AF_INET, socket.SOCK_RAW): errno.EPERM,
-    (socket.AF_INET6, socket.SOCK_RAW): errno.EPERM,
-    (socket.AF_NETLINK, socket.SOCK_RAW): errno.EPROTONOSUPPORT,  # the audit log
-    (socket.AF_ALG, socket.SOCK_SEQPACKET): errno.EAFNOSUPPORT,
-    (socket.AF_VSOCK, socket.SOCK_STREAM): errno.EAFNOSUPPORT,
-}
-_TYPES = {1: "stream", 2: "datagram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"}
 
 
 class _Socket:
@@ -53,7 +46,8 @@ class _Socket:
     def __init__(self, caller: Caller, number: int) -> None:
         descriptor = caller.proc.descriptor(signed(number))
         try:
-            self.sock = socket.socket(fileno=descriptor)
+            # without the class of Python's own, whose every look at the family makes an enum's member
+            self.sock = _socket.socket(-1, -1, 0, descriptor)  # its protocol is of no interest
         except OSError:  # ENOTSOCK
             os.close(descriptor)
             raise
@@ -84,6 +78,7 @@ class Sockets:
         self._report = report
         self._names = names
         self._own = Listeners()
+        hear_alarms()
         self.handlers: dict[str, Handler] = {
             "connect": self._connect,
             "bind": self._bind,
@@ -94,26 +89,16 @@ class Sockets:
 
     # -- sockets that are made elsewhere, or never
 
-    @staticmethod
-    def _refuse(family: int, kind: int, reason: str = "") -> Effect:
-        name = (
-            socket.AddressFamily(family).name if family in set(socket.AddressFamily) else f"family {family}"
-        )
-        what = f"{name.removeprefix('AF_').lower()}:{_TYPES.get(kind & 0xF, str(kind & 0xF))}"
-        reason = reason or "such a socket could send to addresses that nobody decided"
-        code = _ABSENT.get((family, kind & 0xF), errno.EACCES)
-        return Effect("socket", lambda: -1, Kind.NET_EGRESS, f"socket:{what}", refused=reason, code=code)
-
     def _socket(self, caller: Caller, args: tuple[int, ...]) -> Effect:
         family, kind, protocol = signed(args[0]), signed(args[1]), signed(args[2])
         internet = family in (socket.AF_INET, socket.AF_INET6)
         if not internet or kind & 0xF != socket.SOCK_DGRAM or protocol not in (0, socket.IPPROTO_UDP):
-            return self._refuse(family, kind)
+            return never(family, kind, protocol)
         if kind & ~(0xF | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
             raise fail(errno.EINVAL)
         network = self._names.network
         if network is None:
-            return self._refuse(family, kind, f"no datagrams in this session: {self._names.why}")
+            return never(family, kind, protocol, f"no datagrams in this session: {self._names.why}")
 
         def perform() -> Descriptor:
             descriptor = network.make(family)
@@ -123,7 +108,7 @@ class Sockets:
         return Effect("socket", perform)
 
     def _socketpair(self, caller: Caller, args: tuple[int, ...]) -> Effect:
-        return self._refuse(signed(args[0]), args[1])
+        return never(signed(args[0]), args[1], signed(args[2]))
 
     # -- connect
 
@@ -147,8 +132,6 @@ class Sockets:
             return effect  # AF_UNSPEC and netlink: reaches no host
         if held.sock.type == socket.SOCK_DGRAM and self._names.isolated(held.sock):
             return effect
-        # whatever the socket's mode is now: another thread can change it until the call is made
-        effect.blocking = True
         self._directed(effect, caller, held, raw, *found)
         return effect
 
@@ -159,16 +142,14 @@ class Sockets:
         names, here = self._names, is_loopback(address)
         name = names.name(address)
         if here and port == self._proxy_port:
-            effect.perform = lambda: self._to_app(effect, caller, held, raw, "", 0)
+            self._to_app(effect, caller, held, raw, "", 0)
         elif here and self._own.owns(held.sock, address, port):
-            pass
+            effect.perform = Connecting(caller, held.sock, raw)
         elif names.is_lookup(held.sock, port):
-            forwarder = on_loopback(raw, names.dns)
-            effect.perform = lambda: _connected(held, forwarder)
+            effect.perform = Connecting(caller, held.sock, on_loopback(raw, names.dns))
         elif name and held.sock.type == socket.SOCK_STREAM:
-            relay = on_loopback(raw, names.relay)
             effect.kind, effect.target = Kind.NET_EGRESS, f"{name}:{port}"
-            effect.perform = lambda: self._to_app(effect, caller, held, relay, name, port)
+            self._to_app(effect, caller, held, on_loopback(raw, names.relay), name, port)
         elif names.pooled(address) or (here and names.is_inner(port)):
             held.close()
             raise fail(errno.ECONNREFUSED if here else errno.EHOSTUNREACH)
@@ -177,41 +158,52 @@ class Sockets:
                 effect.check = lambda: self._own.somebody(held.sock, address, port)
             scheme = "udp://" if held.sock.type == socket.SOCK_DGRAM else ""
             effect.kind, effect.target = Kind.NET_EGRESS, scheme + host_port(address, port)
+            effect.perform = Connecting(caller, held.sock, raw, near=here)
 
-    def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> int:
+    def _to_app(self, effect: Effect, caller: Caller, held: _Socket, raw: bytes, name: str, to: int) -> None:
         """To the proxy or the relay, which are told whose connection it is before the caller hears."""
-        progress: OSError | None = None
-        try:
-            libc.connect(held.sock.fileno(), raw)
-        except OSError as error:
-            if error.errno != errno.EINPROGRESS:
+        connecting = Connecting(caller, held.sock, raw)
+
+        def told() -> None:
+            self._report(held.sock.getsockname()[1], caller, name, to)
+
+        def perform() -> int:
+            try:
+                connecting()
+            except OSError as error:
+                if error.errno == errno.EINPROGRESS:
+                    effect.done = told
                 raise
-            progress = error
-        port = held.sock.getsockname()[1]
-        effect.done = lambda: self._report(port, caller, name, to)
-        if progress:
-            raise progress
-        return 0
+            effect.done = told
+            return 0
+
+        effect.perform = perform
 
     def _connect_unix(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
         name = raw[2:]
         if not name or name[:1] == b"\0":
-            return self._connect_abstract(held, raw)
-        found = reach(caller, libc.AT_FDCWD, name.split(b"\0", 1)[0])
+            return self._connect_abstract(caller, held, raw)
+        name = name.split(b"\0", 1)[0]
+        found = reach(caller, libc.AT_FDCWD, name)
         address = FAMILY.pack(socket.AF_UNIX) + found.again + b"\0"
+        # what has no path any more is shown as it was called, which no rule for a path takes for one
+        path = os.fsdecode(found.path or b"?" + name)
 
-        if self._names.is_service(os.fsdecode(found.path or name)):
+        if path in NAME_SERVICES:
             held.close()
             found.close()
             raise fail(errno.ECONNREFUSED)
-        effect = Effect("connect", lambda: _connected(held, address), blocking=True, keeps=[held, found])
+        effect = Effect("connect", Connecting(caller, held.sock, address), keeps=[held, found])
         if not self._own.owns_file(found.status):
             effect.kind = Kind.NET_EGRESS
-            effect.target = "unix:" + os.fsdecode(found.path or name)
+            effect.target = f"unix:{path}"
+            bound = bound_name(found.status)
+            if bound and bound != found.path:
+                effect.origin = "unix:" + os.fsdecode(bound)
         return effect
 
-    def _connect_abstract(self, held: _Socket, raw: bytes) -> Effect:
-        effect = Effect("connect", lambda: _connected(held, raw), blocking=True, keeps=[held])
+    def _connect_abstract(self, caller: Caller, held: _Socket, raw: bytes) -> Effect:
+        effect = Effect("connect", Connecting(caller, held.sock, raw), keeps=[held])
         if raw[2:] and not self._own.owns_name(held.sock, raw[2:]):
             effect.kind, effect.target = Kind.NET_EGRESS, "unix:@" + os.fsdecode(raw[3:])
         return effect
@@ -289,6 +281,7 @@ class Sockets:
             return 0
 
         effect = Effect("listen", perform, keeps=[held])
-        if not loopback:
+        # beside another's listener (SO_REUSEPORT) it would be given a share of that one's connections
+        if not loopback or (inet and self._own.taken(held.sock, address, own[1])):
             effect.kind, effect.target = Kind.NET_EGRESS, "listen://" + host_port(address, own[1])
         return effect

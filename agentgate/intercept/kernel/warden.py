@@ -17,9 +17,8 @@ import os
 import select
 import signal
 import socket
-import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +81,8 @@ class Warden:
         self._asked: OrderedDict[int, _Held] = OrderedDict()
         self._retry: list[_Held] = []
         self._waits = False  # no call is taken, until the app says so
-        self._finished: deque[tuple[_Held, Reply | OSError]] = deque()
-        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._poll = select.poll()
+        self._awaited: set[int] = set()  # descriptors of what is to be tried again, while polled
         self._execs = Execs(rules.places, self._judge.lets_write)
         self._known = names
         if names.network:
@@ -102,7 +101,7 @@ class Warden:
         those that it left and that are kept, or the app is gone; the caller ends the tree. ``trouble``
         tells, by its end, that the agent's program runs, or else why it cannot; ``unpacker`` may hold
         messages that came with the order."""
-        poll = select.poll()
+        poll = self._poll
         mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         poll.register(mounts, select.POLLPRI)  # proc_pid_mounts(5); first, as a call behind it may be there
         listener, link = self._listener.descriptor, self._link.fileno()
@@ -110,7 +109,6 @@ class Warden:
         poll.register(link, select.POLLIN)
         poll.register(trouble, select.POLLIN)  # before rootfd: its news comes first when both are ready
         poll.register(rootfd, select.POLLIN)
-        poll.register(self._wake_read, select.POLLIN)
         if not self._hear(unpacker, b""):
             return
         swept = time.monotonic()
@@ -131,6 +129,7 @@ class Warden:
                 elif descriptor == trouble:
                     poll.unregister(trouble)
                     self._tell_start(trouble)
+                    trouble = -1  # its number will be another's
                 elif descriptor == rootfd:
                     left = self.kept.begin(self._root)
                     if not left:
@@ -138,8 +137,9 @@ class Warden:
                     poll.unregister(rootfd)
                     self._root = self._procs.root = 0
                     self.journal.send({"type": "kept", "status": self.kept.status, "left": left})
-                elif descriptor == self._wake_read:
-                    self._collect()
+                elif descriptor in self._awaited:  # or closed meanwhile; all are tried again below
+                    self._awaited.discard(descriptor)
+                    poll.unregister(descriptor)
                 elif events & select.POLLIN:
                     data = self._link.recv(1 << 16)
                     if not data or not self._hear(unpacker, data):
@@ -289,40 +289,22 @@ class Warden:
         held.effect.close()
         if held.action.kind is Kind.EXEC:
             held.caller.proc.denied = held.effect.argv
-        tell(held.caller.proc, held.action, why)
+        if not held.effect.quiet:
+            tell(held.caller.proc, held.action, why)
         self._listener.fail(held.call.id, held.effect.code)
 
     # -- doing it
 
     def _perform(self, held: _Held) -> None:
-        if held.effect.blocking:
-            threading.Thread(target=self._apart, args=(held,), daemon=True).start()
-            return
         try:
             self._reply(held, held.effect.perform())
-        except NotYet:
+        except NotYet as later:
             self._retry.append(held)
+            if later.descriptor >= 0:
+                self._poll.register(later.descriptor, select.POLLOUT)
+                self._awaited.add(later.descriptor)
         except OSError as error:
             self._reply(held, error)
-
-    def _apart(self, held: _Held) -> None:
-        """In a thread of its own: a blocking connect may take minutes."""
-        reply: Reply | OSError
-        try:
-            reply = held.effect.perform()
-        except OSError as error:
-            reply = error
-        except Exception as error:
-            reply = OSError(errno.EPERM, str(error))
-        self._finished.append((held, reply))
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_write, b"x")
-
-    def _collect(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
-        while self._finished:
-            self._reply(*self._finished.popleft())
 
     def _reply(self, held: _Held, reply: Reply | OSError) -> None:
         call, effect = held.call.id, held.effect

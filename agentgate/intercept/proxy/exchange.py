@@ -9,54 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import h11
 
-from agentgate.actions import Action, Answer, Kind, Process, Verdict
-from agentgate.intercept.backend import Attribute
 from agentgate.intercept.proxy import headers, messages
 from agentgate.intercept.proxy.departure import Departed, UntilDeparture
-from agentgate.intercept.proxy.dial import DialFailed, Resolve, dial, dial_through
+from agentgate.intercept.proxy.dial import DialFailed, dial
 from agentgate.intercept.proxy.headers import BadRequest, Wanted
-from agentgate.intercept.proxy.limits import Limits
+from agentgate.intercept.proxy.house import House, Turned
 from agentgate.intercept.proxy.messages import Reply
-from agentgate.intercept.proxy.pump import Pump
 from agentgate.intercept.proxy.relay import ClientFault, ServerFault, relay
-from agentgate.intercept.proxy.target import Target
-from agentgate.intercept.proxy.upstream import ProxyAddress, Upstream
 from agentgate.intercept.proxy.wire import Wire, abort, linger
 
-__all__ = ["Attribute", "Decide", "Exchange", "House", "Translate"]
-
-Decide = Callable[[Action], Awaitable[Answer]]
-"""The gate. Cancelled when the client goes away; an exception counts as a denial."""
-
-"""A client's (ip, port) -> its process and that one's ancestors; None: no process of this session."""
-
-
-Translate = Callable[[Target], Target]
-
-
-@dataclass(slots=True)
-class House:
-    """What all connections of a proxy share."""
-
-    decide: Decide
-    attribute: Attribute | None
-    resolve: Resolve
-    upstream: Upstream | None
-    limits: Limits
-    pump: Pump
-    translate: Translate = lambda target: target
-
-
-class _Turned(Exception):
-    """The request ends with a reply of the proxy's own."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
+__all__ = ["Exchange"]
 
 
 class Exchange:
@@ -93,7 +59,7 @@ class Exchange:
             if wanted.tunnel:
                 return await self._tunnel(wanted)
             return await self._plain(request, wanted)
-        except _Turned as turned:
+        except Turned as turned:
             return await self._reply(turned.reply)
 
     async def _read(self, patience: float) -> tuple[h11.Request, Wanted] | None:
@@ -105,16 +71,18 @@ class Exchange:
         except TimeoutError:
             if not head:
                 return None
-            raise _Turned(messages.refused("the header did not come in time", 408)) from None
+            raise Turned(messages.refused("the header did not come in time", 408)) from None
         except h11.RemoteProtocolError as error:
             status = 431 if error.error_status_hint == 431 else 400
-            raise _Turned(messages.refused(str(error), status)) from None
+            raise Turned(messages.refused(str(error), status)) from None
         if request is None:
             return None
         try:
             wanted = headers.read(request, bytes(head))
         except BadRequest as error:
-            raise _Turned(messages.refused(str(error), error.status)) from None
+            raise Turned(messages.refused(str(error), error.status)) from None
+        if self._house.secret and not self._house.knows(*headers.credentials(request)):
+            raise Turned(messages.unknown())
         wanted = replace(wanted, target=self._house.translate(wanted.target))
         if wanted.tunnel:  # h11 gives the end of the (empty) body before it stops reading
             await self._wire.receive()
@@ -141,26 +109,17 @@ class Exchange:
 
     async def _tunnel(self, wanted: Wanted) -> bool:
         async with UntilDeparture(self._sock):
-            upstream, early = await self._open(wanted)
+            action = await self._house.decide(self._peer, wanted.target, wanted.method)
+            upstream, early = await self._house.open_tunnel(wanted.target)
         try:
             await asyncio.get_running_loop().sock_sendall(self._sock, messages.ESTABLISHED)
         except BaseException:
             upstream.close()
             raise
-        await self._house.pump.carry(self._sock, upstream, from_client=self._wire.trailing, from_server=early)
+        await self._house.carry(
+            self._sock, upstream, wanted.target, action, from_client=self._wire.trailing, from_server=early
+        )
         return False
-
-    async def _open(self, wanted: Wanted) -> tuple[socket.socket, bytes]:
-        """Decide, then dial."""
-        await self._decide(wanted)
-        house, target = self._house, wanted.target
-        proxy = self._proxy(target, tunnel=True)
-        try:
-            if proxy:
-                return await dial_through(proxy, target, house.resolve, house.limits)
-            return await dial(target, house.resolve, house.limits), b""
-        except DialFailed as failed:
-            raise _Turned(failed.reply) from None
 
     async def _plain(self, request: h11.Request, wanted: Wanted) -> bool:
         # One server connection per request: the next may be for another host, and is decided anew.
@@ -175,16 +134,16 @@ class Exchange:
 
     async def _forward(self, request: h11.Request, wanted: Wanted) -> Wire | None:
         """Decide, dial, relay. The server's wire when the connection became another protocol's."""
-        await self._decide(wanted)
         house, target = self._house, wanted.target
-        proxy = self._proxy(target, tunnel=False)
+        await house.decide(self._peer, target, wanted.method)
+        proxy = house.proxy(target, tunnel=False)
         try:
             if proxy:
                 sock = await dial(proxy.target, house.resolve, house.limits, trusted=True)
             else:
                 sock = await dial(target, house.resolve, house.limits)
         except DialFailed as failed:
-            raise _Turned(failed.reply) from None
+            raise Turned(failed.reply) from None
         switched = False
         try:
             server = Wire(sock, h11.CLIENT, house.limits.header_bytes)
@@ -194,38 +153,11 @@ class Exchange:
             return server if switched else None
         except ServerFault as fault:
             if self._wire.state.our_state is h11.SEND_RESPONSE:  # nothing of a response was passed on yet
-                raise _Turned(messages.failed(target, str(fault))) from None
+                raise Turned(messages.failed(target, str(fault))) from None
             raise
         finally:
             if not switched:
                 sock.close()
-
-    def _proxy(self, target: Target, *, tunnel: bool) -> ProxyAddress | None:
-        return self._house.upstream.route(target, tunnel=tunnel) if self._house.upstream else None
-
-    async def _decide(self, wanted: Wanted) -> None:
-        """Return when the request is allowed. Raises _Turned with the refusal in every other case."""
-        chain: tuple[Process, ...] = ()
-        try:
-            if self._house.attribute is not None:
-                found = await self._house.attribute(self._peer)
-                if found is None:
-                    raise _Turned(messages.stranger())
-                chain = found
-            action = Action(
-                Kind.NET_EGRESS,
-                str(wanted.target),
-                argv=chain[0].argv if chain else (),
-                chain=chain,
-                syscall=wanted.method,
-            )
-            answer = await self._house.decide(action)
-            if answer.verdict is not Verdict.ALLOW:
-                raise _Turned(messages.denied(wanted.target, answer))
-        except _Turned:
-            raise
-        except Exception:  # whatever went wrong in the gate, it is not an allow
-            raise _Turned(messages.undecided(wanted.target)) from None
 
     async def _reply(self, reply: Reply) -> bool:
         """Answer in the proxy's own name."""

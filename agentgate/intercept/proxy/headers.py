@@ -7,6 +7,7 @@ each other (RFC 9112 3.2, 6.3, 11.2), and headers that end at the proxy (RFC 911
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import h11
 
 from agentgate.intercept.proxy.target import BadTarget, Target, parse_absolute, parse_authority
 
-__all__ = ["BadRequest", "Wanted", "onward", "read", "returned"]
+__all__ = ["BadRequest", "Wanted", "credentials", "onward", "read", "returned"]
 
 _LENGTH = re.compile(rb"^content-length[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
@@ -93,6 +94,19 @@ def read(request: h11.Request, head: bytes) -> Wanted:
     )
     # RFC 9112 3.2.4: OPTIONS without a path asks about the server as a whole.
     return Wanted(method, target, path or ("*" if method == "OPTIONS" else "/"), websocket)
+
+
+def credentials(request: h11.Request) -> tuple[str, str]:
+    """User and password of Proxy-Authorization (RFC 7617); empty when there are none to be read."""
+    given = [value for name, value in request.headers if name == b"proxy-authorization"]
+    scheme, _, coded = (given[0] if len(given) == 1 else b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        return "", ""
+    return user, password
 
 
 def _passed(message: Message) -> list[tuple[bytes, bytes]]:

@@ -24,6 +24,7 @@ __all__ = [
     "stranger",
     "timed_out",
     "undecided",
+    "unknown",
 ]
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -48,6 +49,7 @@ class Reply:
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(self.body))),
             ("X-AgentGate", self.mark),
+            *([("Proxy-Authenticate", 'Basic realm="AgentGate"')] if self.status == 407 else []),
         ]
 
     def encode(self) -> bytes:
@@ -75,6 +77,12 @@ def undecided(target: Target) -> Reply:
 def stranger() -> Reply:
     """The client is not one of this session's processes."""
     return _forbidden("not a process of this session")
+
+
+def unknown() -> Reply:
+    """The client does not know the session's secret, which is in the proxy's address of its environment."""
+    text = "the user and password in HTTP_PROXY are needed: this proxy serves one session's programs only"
+    return Reply(407, "Proxy Authentication Required", "refused", text)
 
 
 def rebound(target: Target, address: str) -> Reply:

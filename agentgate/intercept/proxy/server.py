@@ -1,37 +1,33 @@
-"""The egress proxy: a listening socket on loopback, a bounded number of connections, an orderly end."""
+"""The egress proxy: one port on loopback on which HTTP and SOCKS are spoken, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
-from collections.abc import Coroutine
-from typing import Any
 
-from agentgate.intercept.proxy import messages
+from agentgate.intercept.proxy import messages, socks
 from agentgate.intercept.proxy.dial import Resolve, lookup
-from agentgate.intercept.proxy.exchange import Attribute, Decide, Exchange, House, Translate
+from agentgate.intercept.proxy.exchange import Exchange
+from agentgate.intercept.proxy.house import USER, Attribute, Decide, House, Refuse, Translate
 from agentgate.intercept.proxy.limits import Limits
+from agentgate.intercept.proxy.listener import Listener
 from agentgate.intercept.proxy.pump import Pump
 from agentgate.intercept.proxy.upstream import Upstream
-from agentgate.intercept.proxy.wire import linger
+from agentgate.intercept.proxy.wire import linger, peek
 
 __all__ = ["Proxy"]
 
 _DIRECT = "localhost,127.0.0.1,::1"
-_FILES_EACH = 3  # descriptors a connection may need: client, server, the watch on a held client
-_FILES_KEPT = 200  # left to the rest of the program
-_ACCEPTED = 64  # connections taken before the loop may do something else
-_PAUSE = 0.2  # seconds without accepting when there are no descriptors left
-_TURNED_AWAY = 64  # clients beyond the bound that are told so at one time
 
 
 class Proxy:
-    """An HTTP proxy on 127.0.0.1 that asks ``decide`` before it looks up or dials anything.
+    """An HTTP and SOCKS proxy on 127.0.0.1 that asks ``decide`` before it looks up or dials anything.
 
-    ``attribute`` names the process behind a client's (ip, port); without it requests have no process.
-    ``upstream`` is the operator's own proxy; ``resolve`` stands in for the system's resolver. ``start`` and
-    ``close`` belong to one running event loop.
+    ``attribute`` names the process behind a client's (ip, port), and turns away whom it does not know;
+    without it requests have no process, and ``secret``, if not empty, is what clients must present.
+    ``refuse`` is told of tunnels that turned out to lead elsewhere. ``upstream`` is the operator's own
+    proxy; ``resolve`` stands in for the system's resolver. ``start`` and ``close`` belong to one running
+    event loop.
     """
 
     def __init__(
@@ -39,25 +35,33 @@ class Proxy:
         decide: Decide,
         attribute: Attribute | None = None,
         *,
+        secret: str = "",
+        refuse: Refuse | None = None,
         agent: str = "",
         limits: Limits | None = None,
         upstream: Upstream | None = None,
         resolve: Resolve = lookup,
     ) -> None:
         self._limits = limits or Limits()
-        self._name = f"proxy {agent}".strip()  # of its thread and tasks, for whoever looks at the process
-        pump = Pump(half_closed=self._limits.half_closed, name=self._name)
-        self._house = House(decide, attribute, resolve, upstream, self._limits, pump)
-        self._socket: socket.socket | None = None
-        self._pause: asyncio.TimerHandle | None = None
-        self._serving: set[asyncio.Task[None]] = set()
-        self._turning_away: set[asyncio.Task[None]] = set()
+        name = f"proxy {agent}".strip()  # of its thread and tasks, for whoever looks at the process
+        pump = Pump(half_closed=self._limits.half_closed, name=name)
+        self._house = House(decide, attribute, resolve, upstream, self._limits, pump, secret=secret)
+        if refuse:
+            self._house.refuse = refuse
+        self._listener = Listener(
+            self._serve, self._limits.connections, name=name, turn_away=self._turn_away
+        )  # fmt: skip
         self._port = 0
 
     @property
     def port(self) -> int:
         """Where it listens; 0 before ``start``."""
         return self._port
+
+    @property
+    def connections(self) -> int:
+        """How many are being served."""
+        return self._listener.connections
 
     @property
     def house(self) -> House:
@@ -70,77 +74,39 @@ class Proxy:
 
     async def start(self) -> int:
         """Listen on a free port of 127.0.0.1 and return it. Raises OSError."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        listener.setblocking(False)
-        self._socket = listener
-        self._port = int(listener.getsockname()[1])
+        self._port = self._listener.listen()
         self._house.pump.start()
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        self._listener.begin()
         return self._port
 
     async def close(self) -> None:
         """End everything at once: held requests are withdrawn, tunnels are reset. May be called twice."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
-        if self._pause is not None:
-            self._pause.cancel()
-        tasks = [*self._serving, *self._turning_away]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._listener.close()
         self._house.pump.stop()
 
     def environment(self) -> dict[str, str]:
         """The variables that lead an agent's programs here, in both spellings.
 
         This machine stays direct: a proxy is no use there, and connections to it are decided as such.
+        ALL_PROXY says http too, though SOCKS is spoken on the same port: Python's httpx, and with it many
+        an agent's own client, fails at a socks5h:// address unless a package for it is installed.
         """
         if not self._port:
             raise RuntimeError("the proxy has not been started")
-        url = f"http://127.0.0.1:{self._port}"
+        known = f"{USER}:{self._house.secret}@" if self._house.secret else ""
+        url = f"http://{known}127.0.0.1:{self._port}"
         names = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "ALL_PROXY": url, "NO_PROXY": _DIRECT}
         return names | {name.lower(): value for name, value in names.items()} | {"NODE_USE_ENV_PROXY": "1"}
 
-    def _bound(self) -> int:
-        """How many connections at once: never so many that the program itself runs out of files."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft == resource.RLIM_INFINITY:
-            return self._limits.connections
-        return min(self._limits.connections, max((soft - _FILES_KEPT) // _FILES_EACH, 8))
-
-    def _accept(self, listener: socket.socket) -> None:
-        bound = self._bound()
-        for _ in range(_ACCEPTED):
-            try:
-                client, peer = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:  # no descriptors or memory at the moment (accept(2)): clients wait in the queue
-                loop = asyncio.get_running_loop()
-                loop.remove_reader(listener)
-                self._pause = loop.call_later(_PAUSE, loop.add_reader, listener, self._accept, listener)
-                return
-            client.setblocking(False)
-            if len(self._serving) < bound:
-                exchange = Exchange(self._house, client, (str(peer[0]), int(peer[1])))
-                self._serve(client, exchange.run(), self._serving)
-            elif len(self._turning_away) < _TURNED_AWAY:
-                self._serve(client, self._turn_away(client, bound), self._turning_away)
-            else:
-                client.close()
-
-    def _serve(
-        self, client: socket.socket, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]
-    ) -> None:
-        def ended(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
-            client.close()  # also when the task was cancelled before it began
-
-        task = asyncio.create_task(work, name=self._name)
-        tasks.add(task)
-        task.add_done_callback(ended)
+    async def _serve(self, client: socket.socket, peer: tuple[str, int]) -> None:
+        """Either protocol; the first byte tells which."""
+        try:
+            async with asyncio.timeout(self._house.limits.header):
+                first = await peek(client)
+        except (TimeoutError, OSError):
+            return
+        kind = socks.Socks if first == bytes((socks.VERSION,)) else Exchange
+        await kind(self._house, client, peer).run()
 
     async def _turn_away(self, client: socket.socket, bound: int) -> None:
         try:

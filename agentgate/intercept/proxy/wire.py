@@ -9,7 +9,7 @@ from typing import Any
 
 import h11
 
-__all__ = ["Wire", "abort", "linger"]
+__all__ = ["Wire", "abort", "linger", "peek"]
 
 _CHUNK = 256 * 1024
 _DISCARD = 1024 * 1024  # bytes a refused client may still send before the connection is cut
@@ -44,6 +44,22 @@ class Wire:
     def trailing(self) -> bytes:
         """What was read beyond the last event, for a connection that leaves HTTP."""
         return bytes(self.state.trailing_data[0])
+
+
+async def peek(sock: socket.socket) -> bytes:
+    """The next byte, which stays to be read; empty at the end. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            pass
+        ready = asyncio.Event()
+        loop.add_reader(sock, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(sock)
 
 
 def abort(sock: socket.socket) -> None:

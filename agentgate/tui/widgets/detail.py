@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentgate.actions import Source
+from agentgate.actions import Kind, Source
+from agentgate.gate import helpers
 from agentgate.gate.events import Ask
 from agentgate.tui import words
 from agentgate.tui.ink import NARROW, OUTSIDE_LIMIT, Ink, Line, fold, outside
@@ -32,13 +33,17 @@ def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, 
         field("cut", f"it has {size:,} characters; the middle is left out", Ink.WAIT)
     lines += fold(((outside(action.target), Ink.STRONG),), cells, indent=2)
     if action.origin:
-        field("from", outside(action.origin), Ink.STRONG)
+        label = "bound as" if action.kind is Kind.NET_EGRESS else "from"
+        field(label, outside(action.origin), Ink.STRONG)
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
     if keys is not None and (cells >= NARROW or not keys):
         lines.append(keys_line(refusal, keys, armed))
     guard = ruling.source is Source.GUARD
     field("asked by", outside(ruling.why, 1000), Ink.GUARD if guard else Ink.WAIT)
+    meaning = helpers.meaning(action.target)
+    if meaning not in ruling.why:
+        field("it means", meaning, Ink.GUARD)
     field("claimed:", outside(action.intent, 2000), Ink.CLAIM)
     field("cwd", outside(action.cwd))
     for depth, line in enumerate(words.chain(action)):

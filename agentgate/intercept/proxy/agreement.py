@@ -1,6 +1,6 @@
-"""The first words of a connection to port 443: the TLS greeting must name the server that was decided on.
+"""The first words of a connection to a name: a TLS greeting must name the server that was decided on.
 
-Without a name in it, or without TLS, there is nothing that could differ.
+A name that is not in the greeting, or a connection without TLS, leaves nothing that could differ here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 
 from agentgate.escape import printable
-from agentgate.intercept.relay.greeting import LONGEST, BadGreeting, server_name
+from agentgate.intercept.proxy.greeting import LONGEST, BadGreeting, server_name
 
 __all__ = ["Greeting", "Mismatch"]
 
@@ -26,11 +26,14 @@ class Greeting:
     """Reads what the client says first, while what the server says goes through: many protocols begin with
     the server, and the client of such a one may wait for ever."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, name: str, early: bytes) -> None:
+    def __init__(
+        self, client: socket.socket, server: socket.socket, name: str, said: bytes, early: bytes
+    ) -> None:
+        """``said`` and ``early`` were already read, of the client and of the server."""
         self._client, self._server = client, server
         self._name = name
-        self._said = bytearray()
-        self._back = bytearray(early)  # of the server, not yet taken by the client
+        self._said = bytearray(said)
+        self._back = bytearray(early)  # not yet taken by the client
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
 
@@ -40,6 +43,8 @@ class Greeting:
         Raises Mismatch and OSError. Reads by readiness and not by awaiting: a cancelled read may lose what
         it had.
         """
+        if self._said and self._agrees():
+            return bytes(self._said), bytes(self._back)
         self._loop.add_reader(self._client, self._step, self._from_client)
         self._loop.add_reader(self._server, self._step, self._from_server)
         try:
@@ -66,17 +71,20 @@ class Greeting:
     def _from_client(self) -> None:
         data = self._client.recv(_CHUNK)
         self._said += data
+        if self._agrees() or not data:
+            self._end()
+
+    def _agrees(self) -> bool:
+        """Whether what was said is enough to be passed on. Raises Mismatch."""
         try:
             name = server_name(bytes(self._said[: LONGEST + _CHUNK]))
         except BadGreeting as error:
             raise Mismatch(str(error)) from None
-        if name is None and data:
-            return
         if name and name != self._name:
             raise Mismatch(
                 f"the TLS greeting names {printable(name, 253)}, the connection was decided as {self._name}"
             )
-        self._end()
+        return name is not None
 
     def _from_server(self) -> None:
         data = self._server.recv(_CHUNK)
