@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import shutil
@@ -171,11 +172,11 @@ INTERPRETERS = {
         "touch -m *",
         "denied exec touch -m ./innocent",
     ),
-    "itself": ("{touch}", "touch *", "denied exec {project}/innocent (rule 1 (line 3): it is run by touch)"),
-    "with an argument": ("{touch} -m", "touch -m ./innocent", "(rule 1 (line 3): it is run by touch)"),
-    "by its path": ("{project}/mine", "{project}/mine *", "(rule 1 (line 3): it is run by {project}/mine)"),
-    "by a script": ("{project}/script", "touch {project}/script *", "(rule 1 (line 3): it is run by touch)"),
-    "by env and a script": ("/usr/bin/env {project}/script", "touch *", "it is run by touch)"),
+    "itself": ("{touch}", "touch *", "denied exec {project}/innocent (rule 1 (line 3): it runs touch)"),
+    "with an argument": ("{touch} -m", "touch -m ./innocent", "(rule 1 (line 3): it runs touch)"),
+    "by its path": ("{project}/mine", "{project}/mine *", "(rule 1 (line 3): it runs {project}/mine)"),
+    "by a script": ("{project}/script", "touch {project}/script *", "(rule 1 (line 3): it runs touch)"),
+    "by env and a script": ("/usr/bin/env {project}/script", "touch *", "it runs touch)"),
 }
 
 
@@ -198,6 +199,35 @@ def test_a_rule_about_a_scripts_interpreter_holds(worlds: World, way: str) -> No
     allowed = worlds.run("sh", "-c", "./innocent; echo $?", policy=forbids.replace("deny", "ask"))
     assert (allowed.out, allowed.asks) == ("0\n", [])  # no second question, and the control
     assert script.stat().st_mtime != 5
+
+
+LOADERS = {
+    "plainly": "{ld} {touch} made",
+    "with options": "{ld} --inhibit-cache --library-path /nosuch:/lib --argv0 ls {touch} made",
+    "from a script": "./script made",
+    "beside it": "cd {bin}; {ld} ./touch {project}/made",
+}
+
+
+@pytest.mark.parametrize("way", LOADERS)
+def test_a_rule_about_what_the_loader_runs_holds(worlds: World, way: str) -> None:
+    """``ld.so touch`` maps touch into memory; there is no execve of it to be held."""
+    found = glob.glob("/lib64/ld-linux-*.so.2") + glob.glob("/lib/ld-linux-*.so.1")
+    if not found:
+        pytest.skip("not here: glibc's loader by its usual name")
+    touch = system_touch()
+    worlds.file(worlds.project / "script", f"#!{found[0]} {touch}\n", 0o755)
+    command = LOADERS[way].format(
+        ld=found[0], touch=touch, bin=os.path.dirname(touch), project=worlds.project
+    )
+    script, made = ("sh", "-c", f"{command}; echo $?"), worlds.project / "made"
+    forbids = (
+        'default: allow\nrules:\n  - match: {action: exec, target_glob: "touch *"}\n    decision: deny\n'
+    )
+    refused = worlds.run(*script, policy=forbids)
+    assert "agentgate: denied exec" in refused.err and "(rule 1 (line 3): it runs touch)" in refused.err
+    assert refused.out == "126\n" and not made.exists()
+    assert worlds.run(*script, policy=forbids.replace("deny", "ask")).out == "0\n" and made.exists()
 
 
 def test_a_default_says_nothing_of_an_interpreter(world: World) -> None:

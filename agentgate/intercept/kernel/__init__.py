@@ -109,7 +109,7 @@ What is not promised
   what the program does is decided again, call by call.
      test_kernel_exec.py::test_arguments_swapped_by_a_thread
 - That a program which a rule denies runs under no other name. A copy of it in
-  the project, or ld.so with its path behind, is asked about as what it is.
+  the project is asked about by the path of the copy.
      test_kernel_exec.py::test_a_renamed_program_goes_by_its_path
 - Anything against a hole in the kernel, the processor, or a hypervisor below.
   This is no virtual machine.

@@ -24,6 +24,7 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import DIRECTORY, link_of
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
 from agentgate.intercept.kernel.files import Args, Handler, fail
+from agentgate.intercept.kernel.loader import is_loader, launched
 from agentgate.intercept.kernel.places import Object, reach
 from agentgate.intercept.kernel.procs import Approved, Image, Proc, image
 
@@ -166,6 +167,7 @@ class Execs:
                 if head[:2] != b"#!":
                     if head[:4] == b"\x7fELF":
                         images = (_image(current, line),)
+                        made += self._launched(caller, current, line)
                     break
                 first = _shebang(head)
                 if not first:
@@ -190,6 +192,21 @@ class Execs:
                 current.close()
         approved = Approved(words, text, images, before, caller.tid, script, interpreter)
         return approved, tuple(made)
+
+    def _launched(self, caller: Caller, found: Object, line: list[bytes]) -> list[tuple[str, ...]]:
+        """What the dynamic loader, if ``found`` is that, is to run, as words of the policy."""
+        command = launched(line[1:]) if is_loader(found.path) else []
+        if not command:
+            return []
+        try:
+            program = reach(caller, libc.AT_FDCWD, command[0])
+        except OSError:  # a name that it looks for among the libraries, or one that is not there
+            return []
+        try:
+            name = self._name(caller, libc.AT_FDCWD, command[0], program)
+        finally:
+            program.close()
+        return [(name, *map(os.fsdecode, command[1:]))]
 
     def _head(self, found: Object) -> bytes:
         """The same, remembered for as long as the file's inode says that nothing was changed. Its clock can

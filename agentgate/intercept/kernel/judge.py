@@ -88,7 +88,7 @@ class Judge:
         for words in effect.interpreters:
             its = self._decider.rule(action._replace(target=" ".join(words), argv=words))
             if _forbidden(its):
-                return replace(its, reason=f"it is run by {words[0]}" + (its.reason and f": {its.reason}"))
+                return replace(its, reason=f"it runs {words[0]}" + (its.reason and f": {its.reason}"))
         return ruling
 
     def lets_write(self, path: str) -> bool:
