@@ -31,8 +31,8 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     """),
     "rsync": ("rsync setfattr", r"""
         mkdir -p src/a; echo 1 > src/a/1; ln src/a/1 src/a/2; ln -s 1 src/a/l; setfattr -n user.z -v 9 src/a/1; touch -d @12345 src/a/1
-        rsync -aHAXS src/ dst/; stat -c '%n %Y %h %a' dst/a/1 dst/a/2; getfattr -d dst/a/1; rsync -ai src/ dst/; rm src/a/2
-        rsync -ai --delete src/ dst/; echo 22 > src/a/1; rsync -a --inplace src/ dst/; rsync -ac --partial --temp-dir=. src/ dst/; cat dst/a/1
+        rsync -aHAXS src/ dst/; stat -c '%n %Y %h %a' dst/a/1 dst/a/2; getfattr -d dst/a/1; rsync -ac src/ dst/; rm src/a/2
+        rsync -a --delete src/ dst/; ls dst/a; echo 22 > src/a/1; rsync -a --inplace src/ dst/; rsync -ac --partial --temp-dir=. src/ dst/; cat dst/a/1
     """),
     "zip": ("zip unzip", r"""
         mkdir -p src/deep; echo 1 > src/deep/f; ln -s f src/deep/l; chmod 750 src/deep/f; zip -qry z.zip src; mkdir out; cd out
