@@ -22,7 +22,7 @@ ENOSYS = refuse(errno.ENOSYS)
 CONDITIONAL = {
     "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair", "setsockopt", "prctl",
     "openat2", "io_uring_setup", "prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaffinity",
-    "sched_setattr", "setpriority", "ioprio_set",
+    "sched_setattr", "setpriority", "ioprio_set", "clone", "unshare",
 }  # fmt: skip
 HEADERS = {
     "x86_64": ("x86_64-linux-gnu/asm/unistd_64.h", "asm/unistd_64.h"),
@@ -158,6 +158,16 @@ def test_conditional_calls(machine: abi.Abi, program: bytes) -> None:
     def answer(name: str, *args: int) -> int:
         return run(program, numbers[name], *args, arch=arch)
 
+    for flags, expected in (
+        (17, ALLOW),
+        (0x4111, ALLOW),
+        (0x3D0F00, ALLOW),
+        (0x211, NOTIFY),
+        (0x4311, NOTIFY),
+    ):
+        assert answer("clone", flags) == answer("clone", flags | 5 << 40) == expected, hex(flags)
+    for flags, expected in ((0x400, ALLOW), (0x10000000, ALLOW), (0x200, NOTIFY), (0x20000, NOTIFY)):
+        assert answer("unshare", flags) == expected, hex(flags)
     denied = refuse(errno.EPERM)
     for command in (
         0x5412,

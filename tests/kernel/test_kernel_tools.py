@@ -29,10 +29,31 @@ SCRIPTS: dict[str, tuple[str, str]] = {
         ln -P src none/x; ln -sf x s; readlink s; unlink src; mv -n x s; mv -T src s; mkdir -m 1777 st; stat -c %A st
         cd src; rmdir ../src/a ../src 2>&1 | sed 's/[^ ]*rc/rc/'; cd ..; install -D -m 4755 x inst/x/y; stat -c %A inst/x/y
     """),
+    "directories of one's own": ("python3", r"""
+        cat > work.py <<'END'
+import ctypes, os, threading
+libc = ctypes.CDLL(None)
+os.mkdir('d'); os.mkdir('e'); os.umask(0o022); open('first', 'w').close()
+apart, back = threading.Event(), threading.Event()
+def thread():  # one that shares its working directory and umask with no other
+    libc.unshare(0x200); os.chdir('d'); os.umask(0o077); open('a', 'w').close(); apart.set(); back.wait(); open('b', 'w').close()
+other = threading.Thread(target=thread); other.start(); apart.wait()
+open('c', 'w').close(); os.mkdir('f'); os.chdir('e'); os.umask(0o002); open('g', 'w').close(); back.set(); other.join()
+open('h', 'w').close(); os.chdir('..'); open('i', 'w').close()
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+def child(_):  # a process that shares them with this one
+    os.chdir('d'); os.umask(0o027); return 0
+stack = ctypes.create_string_buffer(1 << 20)
+os.waitpid(libc.clone(child, ctypes.c_void_p(ctypes.addressof(stack) + (1 << 20)), 0x200 | 0x100 | 0x4000 | 17, None), 0)
+open('j', 'w').close(); print(os.getcwd()[-2:])
+END
+        python3 work.py; find . -printf '%p %m
+' | sort
+    """),
     "rsync": ("rsync setfattr", r"""
         mkdir -p src/a; echo 1 > src/a/1; ln src/a/1 src/a/2; ln -s 1 src/a/l; setfattr -n user.z -v 9 src/a/1; touch -d @12345 src/a/1
-        rsync -aHAXS src/ dst/; stat -c '%n %Y %h %a' dst/a/1 dst/a/2; getfattr -d dst/a/1; rsync -ai src/ dst/; rm src/a/2
-        rsync -ai --delete src/ dst/; echo 22 > src/a/1; rsync -a --inplace src/ dst/; rsync -ac --partial --temp-dir=. src/ dst/; cat dst/a/1
+        rsync -aHAXS src/ dst/; stat -c '%n %Y %h %a' dst/a/1 dst/a/2; getfattr -d dst/a/1; rsync -ac src/ dst/; rm src/a/2
+        rsync -a --delete src/ dst/; ls dst/a; echo 22 > src/a/1; rsync -a --inplace src/ dst/; rsync -ac --partial --temp-dir=. src/ dst/; cat dst/a/1
     """),
     "zip": ("zip unzip", r"""
         mkdir -p src/deep; echo 1 > src/deep/f; ln -s f src/deep/l; chmod 750 src/deep/f; zip -qry z.zip src; mkdir out; cd out

@@ -38,7 +38,7 @@ ALLOW: Final = frozenset(
     inotify_init inotify_init1 inotify_add_watch inotify_rm_watch pipe pipe2 dup dup2 dup3
     nanosleep clock_nanosleep getitimer setitimer alarm timer_create timer_settime timer_gettime
     timer_getoverrun timer_delete clock_gettime clock_getres time gettimeofday times adjtimex clock_adjtime
-    fork vfork clone clone3 exit exit_group wait4 waitid unshare
+    fork vfork clone3 exit exit_group wait4 waitid
     futex futex_waitv futex_wake futex_wait futex_requeue set_robust_list get_robust_list rseq
     set_thread_area get_thread_area arch_prctl modify_ldt getcpu sched_yield
     sched_getparam sched_getscheduler sched_getaffinity sched_getattr sched_get_priority_max

@@ -148,6 +148,8 @@ class Caller:
         """The working directory, held open; None when it is not one to keep (deleted, below /proc) and is
         to be looked at anew. It stays the right one until the process' next chdir, wherever it is moved."""
         proc = self.proc
+        if proc.loose:
+            return None
         known = proc.here
         if known is not None:
             if link_of(known.fd) == known.path:
@@ -175,19 +177,19 @@ class Caller:
     def cwd(self) -> str:
         """The working directory, as of the process' last chdir; empty when it cannot be read."""
         proc = self.proc
-        if proc.cwd is None or proc.moving:
+        if proc.cwd is None or proc.moving or proc.loose:
             proc.moving.discard(self.tid)
             try:
                 cwd = os.fsdecode(os.readlink(b"/proc/%d/cwd" % self.tid))
             except OSError:
                 return ""
-            if proc.moving:
+            if proc.moving or proc.loose:
                 return cwd
             proc.cwd = cwd
         return proc.cwd
 
     def umask(self) -> int:
         """The file mode creation mask."""
-        if self.proc.umask is None:
+        if self.proc.umask is None or self.proc.loose:
             self.proc.umask = read_umask(self.tid)
         return self.proc.umask

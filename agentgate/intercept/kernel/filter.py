@@ -20,6 +20,7 @@ __all__ = ["build"]
 # Opens that can change something. O_PATH|these is held too; the warden lets it go.
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _MSG_FASTOPEN = 0x20000000
+CLONE_FS, CLONE_THREAD, _CLONE_NEWNS = 0x200, 0x10000, 0x20000  # clone(2)
 
 # ioctl(2) commands that push input into a terminal, or change a file through a read-only descriptor.
 _TIOCSTI, _TIOCLINUX, _TIOCSETD, _TIOCCONS = 0x5412, 0x541C, 0x5423, 0x541D
@@ -111,7 +112,7 @@ class _Conditional:
         self._labels: dict[str, str] = {}
         self._names = [
             "openat", "open", "ioctl", "socket", "sendto", "sendmsg", "sendmmsg", "socketpair",
-            "setsockopt", "prctl", "openat2", "io_uring_setup", *_ON_PROCESS, *_ON_WHO,
+            "setsockopt", "prctl", "openat2", "io_uring_setup", "clone", "unshare", *_ON_PROCESS, *_ON_WHO,
         ]  # fmt: skip
         self._hold_signals = hold_signals
         if hold_signals:
@@ -162,6 +163,20 @@ class _Conditional:
 
     def _open(self) -> None:
         self._any_bit(1, WRITING, NOTIFY)
+
+    def _clone(self) -> None:
+        """Held when a process other than this will share its working directory and umask; a thread always
+        does. clone3's flags lie in memory, but libc asks that of it for threads only."""
+        thread = self._asm.label()
+        self._asm.load(argument(0))
+        self._asm.if_any_bit(CLONE_THREAD, thread)
+        self._any_bit(0, CLONE_FS, NOTIFY)
+        self._asm.mark(thread)
+        self._asm.ret(ALLOW)
+
+    def _unshare(self) -> None:
+        """Held when a thread leaves what it shares with the others: its own working directory and umask."""
+        self._any_bit(0, CLONE_FS | _CLONE_NEWNS, NOTIFY)
 
     def _openat2(self) -> None:
         self._asm.ret(refuse(errno.ENOSYS))  # its flags lie in memory; everybody falls back to openat

@@ -52,6 +52,12 @@ def _chroot(caller: Caller, args: Args) -> LetGo:
     return LET_GO
 
 
+def _loosen(caller: Caller, args: Args) -> LetGo:
+    """A process that shares its working directory and umask with another, or a thread that has its own."""
+    caller.proc.loose = True
+    return LET_GO
+
+
 def _umask(caller: Caller, args: Args) -> LetGo:
     caller.proc.umask = args[0] & 0o777
     return LET_GO
@@ -62,6 +68,8 @@ HANDLERS: dict[str, Handler] = {
     "chroot": _chroot,
     "fchdir": _chdir,
     "umask": _umask,
+    "clone": _loosen,
+    "unshare": _loosen,
     "prlimit64": _by_pid,
     "sched_setparam": _by_pid,
     "sched_setscheduler": _by_pid,

@@ -66,6 +66,7 @@ class Proc:
     here: Directory | None = None  # the same, held open
     moving: set[int] = field(default_factory=set)  # threads whose chdir may not be over
     umask: int | None = None
+    loose: bool = False  # its threads, or it and another process, may differ in these: nothing is kept
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
 
     @property
@@ -194,7 +195,8 @@ class Procs:
             argv = _shown(command_line(pid)) if pid != self.root else ("agentgate",)
             process = Process(pid, argv, executable(pid), start)
             chain = (process,)
-        proc = Proc(pid, process, chain, self)
+        loose = above.loose if above else pid != self.root
+        proc = Proc(pid, process, chain, self, loose=loose)
         self._by_pid[pid] = proc
         return proc
 
