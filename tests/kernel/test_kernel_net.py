@@ -45,7 +45,11 @@ class Server:
         only just being listened to is missed."""
         probe = b"probe " + uuid.uuid4().bytes
         with socket.socket(self.sock.family, self.sock.type) as sock:
-            sock.connect(self.sock.getsockname())
+            try:
+                sock.connect(self.sock.getsockname())
+            except FileNotFoundError:  # its name is gone
+                time.sleep(0.5)
+                return self._got
             sock.send(probe)
         deadline = time.monotonic() + 10
         while probe not in self._got:
