@@ -39,9 +39,11 @@ class Approved:
     """An execve that was let go. ``words``: its target, word by word. ``images``: what may run then
     (empty: nothing is known of it, a format that the kernel hands to somebody else). ``before``: what
     the process ran when it asked; ``tid`` the thread that asked. ``script`` and ``interpreter``: how the
-    kernel spells a script, and the words of its first line."""
+    kernel spells a script, and the words of its first line. ``command``: what it is called from then on,
+    which for a script that goes on in its interpreter is still the script."""
 
     words: tuple[str, ...]
+    command: tuple[str, ...]
     argv: tuple[str, ...]
     images: tuple[Image, ...]
     before: Image
@@ -67,10 +69,19 @@ class Proc:
     moving: set[int] = field(default_factory=set)  # threads whose chdir may not be over
     umask: int | None = None
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
+    slipped: bool = False  # something was put into its program from outside: see environment.py
 
     @property
     def ptys(self) -> Ptys:
         return self.owner.ptys
+
+    def reader(self) -> tuple[str, ...]:
+        """Its command, for what only a certain program may read: under that program's bare name only as
+        long as nothing else runs in it, or reaches into it."""
+        argv = self.process.argv
+        if self.slipped or traced(self.pid):
+            return (self.process.exe or "/", *argv[1:])
+        return argv
 
     def family(self, pid: int) -> bool:
         """Whether ``pid`` belongs to the agent's tree too."""
@@ -142,6 +153,15 @@ def image(pid: int) -> Image:
     return Image(status.st_dev, status.st_ino, status.st_ctime_ns, command_line(pid))
 
 
+def traced(pid: int) -> bool:
+    """Whether another process debugs ``pid``, or it cannot be told."""
+    try:
+        status = _read(f"/proc/{pid}/status", 1024)
+    except OSError:
+        return True
+    return b"\nTracerPid:\t0\n" not in status
+
+
 def read_umask(tid: int) -> int:
     """The thread's file mode creation mask."""
     head = _read(f"/proc/{tid}/status", 128)
@@ -195,6 +215,7 @@ class Procs:
             process = Process(pid, argv, executable(pid), start)
             chain = (process,)
         proc = Proc(pid, process, chain, self)
+        proc.slipped = above is not None and above.slipped
         self._by_pid[pid] = proc
         return proc
 
