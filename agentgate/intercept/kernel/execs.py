@@ -216,6 +216,7 @@ class Execs:
         """Empty when the caller runs what was approved, else what it runs instead. Call before any held
         call of a process with a pending approval is answered. ``alive``: whether the call still waits."""
         proc = caller.proc
+        proc.forget()
         now = image(proc.pid)
         before = proc.pending[0].before
         under_way = tuple(approved for approved in proc.pending if not _over(caller, approved))

@@ -21,6 +21,7 @@ from agentgate.intercept.kernel.directories import Directories, Directory
 __all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_umask"]
 
 _PAGE = 4096
+_PEEK = 256
 _SHOWN = 4096
 
 
@@ -69,6 +70,7 @@ class Proc:
     moving: set[int] = field(default_factory=set)  # threads whose chdir may not be over
     umask: int | None = None
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
+    memory: int = -1  # /proc/PID/mem of the program that it runs
     slipped: bool = False  # something was put into its program from outside: see environment.py
 
     @property
@@ -93,7 +95,24 @@ class Proc:
             self.pidfd = libc.pidfd_open(self.pid)
         return libc.pidfd_getfd(self.pidfd, number)
 
+    def peek(self, address: int) -> bytes:
+        """The beginning of what its memory holds at ``address``, as much as a path mostly has; empty where
+        that cannot be had so. Half the time of process_vm_readv(2), which has to find the process first."""
+        try:
+            if self.memory < 0:
+                self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self.memory, _PEEK, address)
+        except (OSError, OverflowError):
+            return b""
+
+    def forget(self) -> None:
+        """It may run another program now, which has other memory."""
+        if self.memory >= 0:
+            os.close(self.memory)
+            self.memory = -1
+
     def close(self) -> None:
+        self.forget()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

@@ -382,6 +382,9 @@ class Warden:
             raise LinkError(f"a message of type {kind!r}")
 
     def _answered(self, held: _Held, *, allow: bool, why: str) -> None:
+        if not self._listener.alive(held.call.id):
+            held.effect.close()  # nobody waits any more: it must not happen, nor be expected to have happened
+            return
         now = self._ruling(held)
         if not allow:
             self._refuse(held, why)
