@@ -54,8 +54,9 @@ class Source(StrEnum):
 
 
 class GuardName(StrEnum):
-    """The guards: sorts of places that are asked about whatever the rules say. The words of the policy's
-    ``lift_guards:``; what each stands for is in ``gate/guards.py``."""
+    """The guards: sorts of places that are asked about whatever the rules say, the last ones also when they
+    are only read. The words of the policy's ``lift_guards:``; what each stands for is in ``gate/guards.py``
+    and ``gate/secrets.py``."""
 
     SHELL_STARTUP = "shell-startup"
     SSH = "ssh"
@@ -71,6 +72,16 @@ class GuardName(StrEnum):
     CI_WORKFLOWS = "ci-workflows"
     PYTHON_STARTUP = "python-startup"
     GATE = "gate"
+    READ_KEYS = "read-keys"
+    READ_CLOUD = "read-cloud"
+    READ_FORGE = "read-forge"
+    READ_REGISTRY = "read-registry"
+    READ_ENV = "read-env"
+    READ_BROWSER = "read-browser"
+    READ_AGENTS = "read-agents"
+    READ_WALLETS = "read-wallets"
+    READ_HISTORY = "read-history"
+    READ_DEVICES = "read-devices"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 from agentgate.policy.store import find_policy
 from agentgate.policy.suggest import Draft, suggest
-from agentgate.settings import GateChoice, Settings
+from agentgate.settings import GateChoice, SecretsChoice, Settings
 
 __all__ = ["Session"]
 
@@ -72,6 +72,11 @@ class Session:
         """kernel, shim, or "none" before the start."""
         return self.backend.kind if self.backend else "none"
 
+    @property
+    def holds_reads(self) -> bool:
+        """Whether reads of secrets are asked about in this session; False before the start."""
+        return self.backend.holds_reads if self.backend else False
+
     def own_paths(self) -> list[str]:
         """The gate's own files and directories: guarded by name."""
         return build.own_paths(self.settings, self.policy_file.path)
@@ -104,6 +109,8 @@ class Session:
         await self.audit.start()
         self._spawn(self.audit.follow(queue))
         self.backend = self._backend()
+        if not self.holds_reads and any(rule.action is Kind.FS_READ for rule in self.policy.rules):
+            self.hub.post(Notice("the policy has rules for fs_read, but reads are not held in this session"))
         try:
             upstream = Upstream.from_env(self.settings.env)
         except BadUpstream as error:
@@ -157,6 +164,7 @@ class Session:
         return KernelBackend(
             self.gate, self.policy, self.context(), build.places(self.settings), self.own_paths(),
             enforce=self.settings.enforce, network=self.settings.network,
+            hold_reads=self.settings.secrets is SecretsChoice.ASK,
         )  # fmt: skip
 
     def _name_service(self, proxy: Proxy) -> Names:

@@ -8,13 +8,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["GateChoice", "Settings", "agent_name", "default_audit"]
+__all__ = ["GateChoice", "SecretsChoice", "Settings", "agent_name", "default_audit"]
 
 
 class GateChoice(StrEnum):
     AUTO = "auto"
     KERNEL = "kernel"
     SHIM = "shim"
+
+
+class SecretsChoice(StrEnum):
+    """Whether reads are held, so that those of secrets can be decided."""
+
+    ASK = "ask"
+    OPEN = "open"
 
 
 def agent_name(command: tuple[str, ...]) -> str:
@@ -33,7 +40,8 @@ class Settings:
     """One run. ``project`` is the directory the agent works in (resolved). ``policy`` is the --policy
     flag as given (None: found by ``policy.store.find_policy``). ``network`` False (--no-net) denies every
     connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies; ``keep`` has the
-    session go on, when the agent has ended, for what it started."""
+    session go on, when the agent has ended, for what it started. ``secrets`` OPEN lets every read go by
+    unseen, which costs nothing."""
 
     command: tuple[str, ...]
     agent: str
@@ -41,6 +49,7 @@ class Settings:
     audit: Path
     policy: str | None = None
     gate: GateChoice = GateChoice.AUTO
+    secrets: SecretsChoice = SecretsChoice.ASK
     enforce: bool = False
     network: bool = True
     always: bool = True

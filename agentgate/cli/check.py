@@ -23,6 +23,7 @@ _EXAMPLE = """\
 example:
   agentgate check exec npm install chalk
   agentgate check fs_write /etc/passwd
+  agentgate check fs_read ~/.aws/credentials
   agentgate check net_egress evil.example:443
 
 Options stand before ACTION; everything behind it is the target. A path is made absolute and its links
@@ -54,6 +55,7 @@ def add(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from agentgate.gate.build import decider
+    from agentgate.intent.words import for_action
     from agentgate.policy.store import find_policy
 
     chosen = settings(args)
@@ -62,8 +64,10 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"check {args.action}: no target (see agentgate check --help)")
     file = find_policy(chosen.policy, chosen.env, chosen.project)
     policy = file.load()
+    rules = decider(chosen, policy, file.path)
     action = _action(Kind(args.action), words, chosen)
-    ruling = decider(chosen, policy, file.path).rule(action)
+    action = action._replace(intent=for_action(action, rules.secret(action)))
+    ruling = rules.rule(action)
     if args.json:
         print(json.dumps(_data(action, ruling, file.label)))
     else:
@@ -78,9 +82,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:
     """The action that the gate would see. Raises UsageError for a target that is none."""
-
-    from agentgate.intent.words import for_action
-
     cwd = str(chosen.project)
     if kind is Kind.EXEC:
         argv = _argv(words)
@@ -94,7 +95,7 @@ def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:
         # Guards and rules are about the object, so links are followed as open(2) would.
         target = os.path.realpath(os.path.join(cwd, words[0]))
         action = Action(kind, target, cwd=cwd, syscall="openat")
-    return action._replace(intent=for_action(action))
+    return action
 
 
 def _argv(words: list[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from agentgate.cli import exits
 from agentgate.escape import printable
-from agentgate.settings import GateChoice, Settings, agent_name, default_audit
+from agentgate.settings import GateChoice, SecretsChoice, Settings, agent_name, default_audit
 
 __all__ = [
     "Parser",
@@ -73,6 +73,13 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         help="kernel: nothing escapes it (Linux); shim: only what goes through PATH and the proxy; "
         "auto: kernel, or none at all (default)",
     )
+    parser.add_argument(
+        "--secrets",
+        choices=[choice.value for choice in SecretsChoice],
+        default=SecretsChoice.ASK.value,
+        help="ask: a read of your keys, tokens or .env files is asked about; every open then costs some "
+        "microseconds (default); open: no read is held, and none costs anything",
+    )
     parser.add_argument("--no-net", action="store_true", help="deny every connection")
     parser.add_argument(
         "--keep",
@@ -113,6 +120,7 @@ def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Sett
         audit=default_audit(args.audit, os.environ, project),
         policy=args.policy,
         gate=GateChoice(args.gate),
+        secrets=SecretsChoice(args.secrets),
         enforce=getattr(args, "enforce", False),
         network=not args.no_net,
         always=args.always,

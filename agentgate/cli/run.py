@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentgate.cli import exits
 from agentgate.cli.options import UsageError, add_session, session_settings
 from agentgate.escape import printable
-from agentgate.settings import GateChoice, Settings
+from agentgate.settings import GateChoice, SecretsChoice, Settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,6 +151,8 @@ def _say_how(session: Session) -> None:
     gate = "kernel gate"
     if session.settings.gate is GateChoice.SHIM:
         gate = "shim gate, which holds only what goes through PATH and the proxy"
+    elif session.settings.secrets is SecretsChoice.OPEN:
+        gate = "kernel gate, with secrets open to be read"
     rules = printable(session.policy_file.label, 200)
     if session.policy_file.path is None:
         rules = "built-in rules (agentgate init writes them to a file)"

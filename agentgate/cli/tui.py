@@ -8,7 +8,7 @@ from typing import Any
 
 from agentgate.cli.options import UsageError, add_session, session_settings
 from agentgate.cli.run import program
-from agentgate.settings import GateChoice
+from agentgate.settings import GateChoice, SecretsChoice
 
 __all__ = ["add"]
 
@@ -36,7 +36,8 @@ def add(commands: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.demo and args.command:
         raise UsageError("--demo brings its own agent: leave out the command")
-    if args.demo and (args.policy or args.audit or args.agent or args.no_net or args.keep or not args.always):
+    others = (args.policy, args.audit, args.agent, args.no_net, args.keep, not args.always)
+    if args.demo and (any(others) or args.secrets != SecretsChoice.ASK):
         raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)
     if chosen:

@@ -10,6 +10,7 @@ from agentgate import terminal
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
+from agentgate.gate.secrets import Secrets
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
 from agentgate.settings import Settings
@@ -74,7 +75,8 @@ def decider(
         own=own_paths(settings, policy_path),
         lifted=policy.lifted,
     )
-    return Decider(Matcher(policy, where), guards, enforce=settings.enforce, grants=grants)
+    secrets = Secrets(home=where.home, lifted=policy.lifted)
+    return Decider(Matcher(policy, where), guards, secrets, enforce=settings.enforce, grants=grants)
 
 
 def places(settings: Settings) -> Places:

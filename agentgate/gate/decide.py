@@ -13,9 +13,15 @@ from typing import Protocol
 from agentgate.actions import Action, Decision, GuardName, Kind, Ruling, Source
 from agentgate.gate import helpers
 from agentgate.gate.guards import Guards
+from agentgate.gate.secrets import Secrets
 
 __all__ = ["Cleared", "Decider", "Grants", "Rules"]
 
+_NO_SECRET = Ruling(Decision.ALLOW, Source.GATE, reason="no secret, and no rule for fs_read is about it")
+_NAMING = ("rename", "link")  # a read by these calls: under another name it would be free
+_MOVED = Ruling(
+    Decision.ASK, Source.GUARD, reason="holds files that are secret where they lie", guard=GuardName.READ_KEYS
+)
 _STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 
 
@@ -28,6 +34,12 @@ class Rules(Protocol):
 
     def on(self, action: Action, target: str) -> Ruling:
         """What holds for one of the action's objects."""
+
+    def reading(self, action: Action, target: str) -> Ruling | None:
+        """What the rules hold that name reads, if one does."""
+
+    def closed_below(self, directory: str) -> bool:
+        """Whether one of those may be about something in ``directory``."""
 
 
 class Grants:
@@ -73,18 +85,37 @@ class Decider:
     """Immutable but for ``grants``; a changed policy makes a new Decider with the same grants."""
 
     def __init__(
-        self, rules: Rules, guards: Guards, *, enforce: bool = False, grants: Grants | None = None
+        self,
+        rules: Rules,
+        guards: Guards,
+        secrets: Secrets,
+        *,
+        enforce: bool = False,
+        grants: Grants | None = None,
     ) -> None:
         self._rules = rules
         self._guards = guards
+        self._secrets = secrets
         self._enforce = enforce
         self.grants = grants if grants is not None else Grants()
 
     def grant(self, action: Action) -> None:
         """The operator allowed ``action``: its process may finish what it began with these objects."""
         for target in action.objects:
-            guard = self._guards.find(target, action.syscall) if action.kind is Kind.FS_WRITE else None
-            self.grants.add(action, target, guard.name if guard else "")
+            self.grants.add(action, target, self._guard(action, target))
+
+    def _guard(self, action: Action, target: str) -> str:
+        """The name of the guard that stands before this object."""
+        if action.kind is Kind.FS_READ:
+            secret = self._secrets.find(target)
+            return secret.name if secret else _MOVED.guard if action.syscall in _NAMING else ""
+        guard = self._guards.find(target, action.syscall) if action.kind is Kind.FS_WRITE else None
+        return guard.name if guard else ""
+
+    def secret(self, action: Action) -> str:
+        """What a read would reveal, in a few words; empty for any other action and for what is no secret."""
+        secret = self._secrets.find(action.target) if action.kind is Kind.FS_READ else None
+        return secret.what if secret else ""
 
     def rule(self, action: Action, cleared: Cleared | None = None) -> Ruling:
         """The strictest ruling over the action's objects (deny, then ask, then allow).
@@ -126,7 +157,8 @@ class Decider:
         return ruling
 
     def _one(self, action: Action, target: str, cleared: Cleared | None) -> Ruling:
-        ruling = self._rules.on(action, target)
+        reads = action.kind is Kind.FS_READ
+        ruling = self._read(action, target) if reads else self._rules.on(action, target)
         if action.kind is Kind.FS_WRITE and ruling.decision is not Decision.DENY:
             guard = self._guards.find(target, action.syscall)
             if guard and not (cleared and ruling.decision is Decision.ALLOW and cleared(guard.name)):
@@ -139,3 +171,25 @@ class Decider:
         if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
         return ruling
+
+    def _read(self, action: Action, target: str) -> Ruling:
+        """Reading is free but for secrets; rules for any kind of action can close a secret, never open it."""
+        named = self._rules.reading(action, target)
+        if named is not None:
+            return named
+        secret = self._secrets.find(target)
+        if secret is None:
+            moved = action.syscall in _NAMING and (
+                self._secrets.held_by(target) or self._rules.closed_below(target)
+            )
+            return _MOVED if moved else _NO_SECRET
+        general = self._rules.on(action, target)
+        if general.decision is Decision.DENY and general.source is not Source.DEFAULT:
+            return general
+        if secret.owned(action.argv):
+            return Ruling(
+                Decision.ALLOW, Source.GUARD, reason="read by the program it is for", guard=secret.name
+            )
+        if general.decision is Decision.DENY:
+            return general
+        return Ruling(Decision.ASK, Source.GUARD, reason=secret.reason, guard=secret.name)

@@ -39,20 +39,27 @@ _SCHEMES = {
 }
 
 
-def for_action(action: Action) -> str:
+def for_action(action: Action, secret: str = "") -> str:
     """``install the npm package chalk...`` for a command, ``npm install chalk: write a file`` or
-    ``node: connect to example.com:443`` for what a command does."""
+    ``node: connect to example.com:443`` for what a command does. ``secret`` is what a read would reveal, in
+    a few words ("your AWS credentials")."""
     if action.kind is Kind.EXEC:
         return words(action.argv or tuple(action.target.split(" ")))
     if action.kind is Kind.NET_EGRESS:
         scheme = next((scheme for scheme in _SCHEMES if action.target.startswith(scheme)), "")
         what = _SCHEMES.get(scheme, "connect to ") + action.target[len(scheme) :]
     elif action.kind is Kind.FS_READ:
-        what = "read a file"
+        what = _reading(action.syscall, secret or "a file")
     else:
         what = _change(action.syscall)
     by = _telling(action.chain)
     return printable(f"{by}: {what}" if by else what, MAX_TEXT)
+
+
+def _reading(syscall: str, what: str) -> str:
+    if syscall in ("rename", "link"):  # under another name it could be read unseen
+        return f"give another name to {what}"
+    return f"read {what}"
 
 
 def _change(syscall: str) -> str:

@@ -83,9 +83,11 @@ class Launch:
 
 
 class Backend(Protocol):
-    """Runs one agent. ``kind`` is the word shown in the header: ``kernel`` or ``shim``."""
+    """Runs one agent. ``kind`` is the word shown in the header: ``kernel`` or ``shim``. ``holds_reads``:
+    whether reads of secrets are decided."""
 
     kind: str
+    holds_reads: bool
 
     @property
     def attribute(self) -> Attribute | None:

@@ -186,6 +186,15 @@ def _runs(rules: list[Compiled]) -> list[_Run]:
     return [_Run(run) for run in runs]
 
 
+def _fixed(rule: Compiled, context: Context) -> tuple[str, ...]:
+    """What the paths that a rule is for begin with, as far as each glob says it."""
+    if not rule.rule.targets:
+        return ("/",)
+    return tuple(
+        expand(re.split(r"[*?\[\\]", glob, maxsplit=1)[0], context.variable) for glob in rule.rule.targets
+    )
+
+
 class Matcher:
     """A policy, compiled for one session. Immutable but for its memory; not for several threads.
 
@@ -206,6 +215,12 @@ class Matcher:
         }
         self._runs = {kind: _runs(rules) for kind, rules in self.rules.items()}
         self._remember = lru_cache(maxsize=_CACHED)(self._look)
+        naming = [rule for rule in policy.rules if rule.action is Kind.FS_READ]
+        compiled = [Compiled(rule, Kind.FS_READ, context, policy.label) for rule in naming]
+        closing = [rule for rule in compiled if rule.rule.decision is not Decision.ALLOW or rule.scope]
+        self._reading = _runs(compiled)
+        self._closing = _runs(closing)
+        self._closed_below = [_fixed(rule, context) for rule in closing]
 
     def rule(self, action: Action) -> Ruling:
         """What the rules say; the stricter ruling when the action has two objects."""
@@ -230,6 +245,35 @@ class Matcher:
             if rule.holds(action):
                 return on_target
         return ruling
+
+    # -- reads: most are nobody's concern, and there are very many of them
+
+    def reading(self, action: Action, target: str) -> Ruling | None:
+        """What the rules that name ``fs_read`` say of reading ``target``; None when none of them holds."""
+        for run in self._reading:
+            rule = run.find(target)
+            if rule is not None and (not rule.conditional or rule.holds(action)):
+                return rule.on(target)
+        return None
+
+    @property
+    def closes(self) -> bool:
+        """Whether some rule that names ``fs_read`` may do anything but allow."""
+        return bool(self._closing)
+
+    def closed(self, path: str) -> bool:
+        """Whether such a rule is for this path: only then a read of it needs a look at who reads."""
+        return any(run.find(path) is not None for run in self._closing)
+
+    def closed_below(self, directory: str) -> bool:
+        """Whether such a rule may be for something in this directory: its files would go by other names if
+        it were moved."""
+        beneath = directory.rstrip("/") + "/"
+        return any(
+            fixed.startswith(beneath) or beneath.startswith(fixed)
+            for prefixes in self._closed_below
+            for fixed in prefixes
+        )
 
     def _look(self, kind: Kind, target: str) -> tuple[tuple[tuple[Compiled, Ruling], ...], Ruling]:
         """The rules with conditions that match the target, and the ruling when none of them holds."""

@@ -292,6 +292,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         return bars.Facts(
             session.settings.agent, session.gate_kind, session.policy_file.label, session.mark,
             denies=bool(session.audit.failed),
+            reads=session.holds_reads,
         )  # fmt: skip
 
     def _show(self) -> None:

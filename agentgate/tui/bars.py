@@ -20,14 +20,15 @@ SPACE = ("  ", Ink.PLAIN)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the header tells of the session. ``gate`` is kernel, shim or none;
-    ``denies`` that nothing is allowed, because it could not be recorded."""
+    """What the header tells of the session. ``gate`` is kernel, shim or none; ``denies`` that nothing is
+    allowed, because it could not be recorded; ``reads`` whether reads of secrets are asked about."""
 
     agent: str
     gate: str
     policy: str
     mark: str
     denies: bool = False
+    reads: bool = True
 
 
 def header(state: State, facts: Facts, cells: int) -> Line:
@@ -40,6 +41,8 @@ def header(state: State, facts: Facts, cells: int) -> Line:
         "kernel": (("gate ", Ink.DIM), ("kernel", Ink.ALLOW)),
         "shim": ((PORTABLE, Ink.DENY),),
     }.get(facts.gate, (("gate ", Ink.DIM), ("none", Ink.DENY)))
+    if facts.gate == "kernel" and not facts.reads:
+        gate = (*gate, (", secrets open", Ink.WAIT))
     if facts.denies:
         gate = (("gate ", Ink.DIM), ("DENIES ALL", Ink.ALARM))
     if state.lost:

@@ -1,10 +1,12 @@
 """What the kernel gate costs: the same work bare and gated, in turn, in one run.
 
-    python tests/benchmarks/bench_gate.py [--runs 5] [WORKLOAD ...]
+    python tests/benchmarks/bench_gate.py [--runs 5] [--secrets ask|open|both] [WORKLOAD ...]
 
 Prints the median wall time of both, their ratio, the calls held and the warden's processor time. Works on
-tmpfs (/dev/shm): a disk's own noise is larger than what is measured. ``npm`` needs the npm registry once,
-to fill a cache of its own; all counted runs install from that cache.
+tmpfs (/dev/shm): a disk's own noise is larger than what is measured. ``npm``, ``tsc`` and ``pip-install``
+need their registry once, to fill a cache of their own; all counted runs install from that cache.
+``--secrets both`` runs each workload with reads held and with reads free beside the bare one; the workloads
+from ``node`` on are those that read most.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from pathlib import Path
 
 from agentgate.intercept.kernel.backend import KernelBackend
 from agentgate.session import Session
-from agentgate.settings import GateChoice, Settings
+from agentgate.settings import GateChoice, SecretsChoice, Settings
 
 POLICY = """\
 default: allow
@@ -114,6 +116,62 @@ def _git(folder: Path, env: dict[str, str]) -> None:
         subprocess.run(["git", "-C", folder, "add", "."], check=True)
 
 
+def _node(folder: Path, env: dict[str, str]) -> None:
+    """A program that is made of a thousand modules."""
+    if (folder / "main.js").exists():
+        return
+    (folder / "package.json").write_text(
+        '{"name": "bench", "dependencies": {"express": "^4", "eslint": "^8", "mocha": "^10", '
+        '"webpack": "^5", "@babel/core": "^7"}}'
+    )
+    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder, env=env, check=True)
+    (folder / "main.js").write_text(
+        'for (const name of ["express", "eslint", "mocha", "@babel/core"]) require(name);\n'
+        'const webpack = require("webpack");\n'
+        "for (const name of Object.keys(webpack)) void webpack[name];\n"
+        "if (Object.keys(require.cache).length < 1000) process.exit(1);\n"
+    )
+
+
+def _tsc(folder: Path, env: dict[str, str]) -> None:
+    if (folder / "src").exists():
+        return
+    (folder / "package.json").write_text(
+        '{"name": "bench", "dependencies": {"typescript": "^5", "@types/node": "^20", "@types/react": "^18"}}'
+    )
+    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder, env=env, check=True)
+    (folder / "src").mkdir()
+    for i in range(60):
+        before = f'import {{ f{i - 1} }} from "./m{i - 1}";\n' if i else ""
+        (folder / "src" / f"m{i}.ts").write_text(
+            f'import {{ readFileSync }} from "fs";\n{before}'
+            f"export interface I{i} {{ a: number; b: string }}\n"
+            f"export function f{i}(x: I{i}): number {{ return x.a + readFileSync(x.b).length; }}\n"
+        )
+    (folder / "tsconfig.json").write_text(
+        '{"compilerOptions": {"noEmit": true, "strict": true, "module": "commonjs", "jsx": "react"}}'
+    )
+
+
+def _pip(folder: Path, env: dict[str, str]) -> None:
+    wheels = folder.parent / "wheels"
+    if not wheels.exists():
+        pip = [sys.executable, "-m", "pip", "-q", "download", "-d", wheels, "rich", "textual", "mypy"]
+        subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
+    shutil.rmtree(folder / "out", ignore_errors=True)
+
+
+def _many(folder: Path, env: dict[str, str]) -> None:
+    if (folder / ".git").exists():
+        return
+    for i in range(20_000):
+        path = folder / f"d{i % 200}" / f"f{i}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"line {i}\n" * 40)
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run(["git", "-C", folder, "add", "."], check=True)
+
+
 WORKLOADS = {
     "npm": Workload(("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--silent"), _npm),
     "files": _python(FILES),
@@ -127,7 +185,17 @@ WORKLOADS = {
     "make": Workload(("make", "-s", "-j2"), _make),
     "cpu": _python(CPU),
     "true": Workload(("true",)),
-}
+    "node": Workload(("node", "--no-deprecation", "main.js"), _node),
+    "tsc": Workload(("node", "node_modules/typescript/bin/tsc", "-p", "."), _tsc),
+    "pip-list": Workload((sys.executable, "-m", "pip", "-q", "list")),
+    "pip-install": Workload(
+        (sys.executable, "-m", "pip", "-q", "install", "--no-index", "--find-links", "../wheels",
+         "--target", "out", "rich", "textual", "mypy"),
+        _pip,
+    ),
+    "rg": Workload(("sh", "-c", "rg -c 'line 19999' . || true"), _many),
+    "git-grep": Workload(("git", "grep", "-c", "line 19999"), _many),
+}  # fmt: skip
 
 
 def bare(workload: Workload, folder: Path, env: dict[str, str]) -> float:
@@ -137,7 +205,7 @@ def bare(workload: Workload, folder: Path, env: dict[str, str]) -> float:
 
 
 async def gated(
-    workload: Workload, folder: Path, env: dict[str, str], policy: Path
+    workload: Workload, folder: Path, env: dict[str, str], policy: Path, secrets: SecretsChoice
 ) -> tuple[float, int, float]:
     """Wall seconds from before the start to the agent's end, calls held, warden's processor seconds."""
     settings = Settings(
@@ -147,6 +215,7 @@ async def gated(
         policy.parent / "audit.jsonl",
         str(policy),
         GateChoice.KERNEL,
+        secrets,
         env=env,
     )
     session = Session(settings)
@@ -168,42 +237,53 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--secrets", choices=[*SecretsChoice, "both"], default="ask", help="whether reads are held"
+    )
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=", ".join(WORKLOADS))
     args = parser.parse_args()
+    choices = list(SecretsChoice) if args.secrets == "both" else [SecretsChoice(args.secrets)]
     base = Path(tempfile.mkdtemp(prefix="agentgate-bench-", dir="/dev/shm"))
     env = dict(os.environ, npm_config_cache=str(base / "npm-cache"))
     policy = base / "gate" / "policy.yaml"
     policy.parent.mkdir()
     policy.write_text(POLICY)
     try:
-        print("workload     bare s  gated s  ratio    held  warden CPU s  us/call")
+        print("workload    secrets  bare s  gated s  ratio    held  warden CPU s  us/call")
         for name in args.workloads or WORKLOADS:
-            measure(name, WORKLOADS[name], base, env, policy, args.runs)
+            measure(name, WORKLOADS[name], base, env, policy, args.runs, choices)
     finally:
         shutil.rmtree(base)
 
 
-def measure(name: str, workload: Workload, base: Path, env: dict[str, str], policy: Path, runs: int) -> None:
+def measure(
+    name: str, workload: Workload, base: Path, env: dict[str, str], policy: Path, runs: int,
+    choices: list[SecretsChoice],
+) -> None:  # fmt: skip
     folder = base / name
     folder.mkdir()
-    bares, gates = [], []
+    bares: list[float] = []
+    gates: dict[SecretsChoice, list[tuple[float, int, float]]] = {choice: [] for choice in choices}
     for run in range(runs + 1):
         workload.prepare(folder, env)
         plain = bare(workload, folder, env)
-        workload.prepare(folder, env)
-        behind = asyncio.run(gated(workload, folder, env, policy))
-        if run:  # the first pair warms caches
+        if run:  # the first round warms caches
             bares.append(plain)
-            gates.append(behind)
+        for choice in choices:
+            workload.prepare(folder, env)
+            behind = asyncio.run(gated(workload, folder, env, policy, choice))
+            if run:
+                gates[choice].append(behind)
     plain = statistics.median(bares)
-    wall = statistics.median(entry[0] for entry in gates)
-    held = int(statistics.median(entry[1] for entry in gates))
-    cpu = statistics.median(entry[2] for entry in gates)
-    print(
-        f"{name:10} {plain:8.3f} {wall:8.3f} {wall / plain:6.2f} {held:7} {cpu:13.3f} "
-        f"{cpu / held * 1e6:8.1f}",
-        flush=True,
-    )
+    for choice, entries in gates.items():
+        wall = statistics.median(entry[0] for entry in entries)
+        held = int(statistics.median(entry[1] for entry in entries))
+        cpu = statistics.median(entry[2] for entry in entries)
+        print(
+            f"{name:12} {choice:6} {plain:8.3f} {wall:8.3f} {wall / plain:6.2f} {held:7} {cpu:13.3f} "
+            f"{cpu / held * 1e6:8.1f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -132,11 +132,21 @@ decision  allow (policy.yaml, rule 4 (line 11))
         ),
         (
             ("fs_read", "a\x1b[2Jb"),
-            1,
+            0,
             """\
 action    fs_read
 target    PROJECT/a\\x1b[2Jb
 intent    read a file
+decision  allow (gate: no secret, and no rule for fs_read is about it)
+""",
+        ),
+        (
+            ("fs_read", ".env\x1b[2Jb"),
+            1,
+            """\
+action    fs_read
+target    PROJECT/.env\\x1b[2Jb
+intent    read passwords and keys of a project (.env)
 decision  deny (no rule matches; the default of policy.yaml)
 """,
         ),

@@ -11,6 +11,7 @@ from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.events import Asked, Decided, Event, Hub, Settled, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
+from agentgate.gate.secrets import Secrets
 from agentgate.policy.load import load_text
 from agentgate.policy.match import Context, Matcher
 
@@ -33,7 +34,13 @@ def decider(
     """What a session in PROJECT decides by."""
     loaded = load_text(policy, "policy.yaml")
     matcher = Matcher(loaded, Context(PROJECT, HOME, {}))
-    return Decider(matcher, guards(lifted=loaded.lifted), enforce=enforce, grants=grants)
+    return Decider(
+        matcher,
+        guards(lifted=loaded.lifted),
+        Secrets(home=HOME, lifted=loaded.lifted),
+        enforce=enforce,
+        grants=grants,
+    )
 
 
 def process(pid: int = 100, *argv: str, start: int = 7) -> Process:

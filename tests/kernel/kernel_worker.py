@@ -18,7 +18,7 @@ from agentgate.actions import Source, Verdict
 from agentgate.gate import events
 from agentgate.policy.load import load_text
 from agentgate.session import Session
-from agentgate.settings import GateChoice, Settings
+from agentgate.settings import GateChoice, SecretsChoice, Settings
 
 
 def say(**message: Any) -> None:
@@ -37,6 +37,7 @@ def settings(order: dict[str, Any]) -> Settings:
         enforce=order["enforce"],
         network=order["network"],
         keep=order["keep"],
+        secrets=SecretsChoice(order.get("secrets", "ask")),
         env=order["env"],
     )
 

@@ -67,7 +67,7 @@ def machine(request: pytest.FixtureRequest) -> abi.Abi:
 
 @pytest.fixture
 def program(machine: abi.Abi) -> bytes:
-    return filter.build(machine, hold_signals=False)
+    return filter.build(machine, hold_signals=False, hold_reads=False)
 
 
 def test_numbers_are_the_kernels(machine: abi.Abi) -> None:
@@ -119,7 +119,7 @@ def test_every_number_has_its_answer(machine: abi.Abi, program: bytes) -> None:
 
 
 def test_signals_are_held_where_nothing_else_holds_them(machine: abi.Abi) -> None:
-    held = filter.build(machine, hold_signals=True)
+    held = filter.build(machine, hold_signals=True, hold_reads=False)
     for name in abi.SIGNALS & set(machine.numbers):
         assert run(held, machine.numbers[name], arch=machine.audit) == NOTIFY
     # a descriptor sends signals too, to whom F_SETOWN, F_SETOWN_EX, FIOSETOWN and SIOCSPGRP name
@@ -128,8 +128,23 @@ def test_signals_are_held_where_nothing_else_holds_them(machine: abi.Abi) -> Non
         ("ioctl", 0x8901, refuse(errno.EPERM)), ("ioctl", 0x8902, refuse(errno.EPERM)),
     ):  # fmt: skip
         assert run(held, machine.numbers[name], 3, command, arch=machine.audit) == expected
-        free = filter.build(machine, hold_signals=False)
+        free = filter.build(machine, hold_signals=False, hold_reads=False)
         assert run(free, machine.numbers[name], 3, command, arch=machine.audit) == ALLOW
+
+
+def test_reads_are_held_only_where_they_yield_content(machine: abi.Abi) -> None:
+    for hold in (False, True):
+        program = filter.build(machine, hold_signals=False, hold_reads=hold)
+        for flags, held in (
+            (os.O_RDONLY, hold), (os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, hold), (1 << 30, hold),
+            (os.O_DIRECTORY | os.O_CLOEXEC, False), (os.O_PATH, False), (os.O_PATH | os.O_NOFOLLOW, False),
+            (os.O_TMPFILE | os.O_RDWR, True), (os.O_RDWR | os.O_PATH, True), (os.O_CREAT, True),
+            (os.O_TRUNC, True), (os.O_WRONLY, True),
+        ):  # fmt: skip
+            answer = NOTIFY if held else ALLOW
+            assert run(program, machine.numbers["openat"], 0, 0, flags, arch=machine.audit) == answer
+            if "open" in machine.numbers:
+                assert run(program, machine.numbers["open"], 0, flags, arch=machine.audit) == answer
 
 
 def test_other_abis_do_not_exist(machine: abi.Abi, program: bytes) -> None:

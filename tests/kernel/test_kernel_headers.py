@@ -218,7 +218,7 @@ def test_open_flags_that_differ_are_told_apart(machine: abi.Abi) -> None:
     """O_DIRECTORY of one architecture is O_DIRECT of the other: only writing modes may decide."""
     flags = compiled(machine.machine, OPEN_FLAGS)
     assert len(flags) == len(OPEN_FLAGS)
-    program = filter.build(machine, hold_signals=False)
+    program = filter.build(machine, hold_signals=False, hold_reads=False)
     from test_kernel_filter import run
 
     for name, value in flags.items():

@@ -132,7 +132,8 @@ MISTAKES = [
         "lift_guards: [everything]",
         "1:15: unknown guard 'everything' (shell-startup, ssh, autostart, "
         "systemd-user, launch-agents, cron, git-hooks, git-config, envrc, editor-tasks, agent-config, "
-        "ci-workflows, python-startup or gate)",
+        "ci-workflows, python-startup, gate, read-keys, read-cloud, read-forge, read-registry, read-env, "
+        "read-browser, read-agents, read-wallets, read-history or read-devices)",
     ),
     ("lift_guards: [[cron]]", "1:15: a guard's name must be text, not a list"),
     # YAML itself

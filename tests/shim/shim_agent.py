@@ -15,6 +15,7 @@ from agentgate.gate.decide import Decider
 from agentgate.gate.events import Ask, Asked, Decided, Event, Hub, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
+from agentgate.gate.secrets import Secrets
 from agentgate.intercept.backend import Launch
 from agentgate.intercept.shim.backend import ShimBackend
 from agentgate.policy.load import load_text
@@ -41,7 +42,9 @@ def alive(pid: int) -> bool:
 def make_gate(policy: str, project: Path) -> Gate:
     context = Context(str(project), str(project.parent / "home"))
     guards = Guards(home=context.home, project=context.project)
-    return Gate(Decider(Matcher(load_text(policy, "policy.yaml"), context), guards), Hub())
+    return Gate(
+        Decider(Matcher(load_text(policy, "policy.yaml"), context), guards, Secrets(home=context.home)), Hub()
+    )
 
 
 @dataclass

@@ -28,6 +28,7 @@ from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
 from agentgate.gate.private import private_directory
 from agentgate.gate.request import LIMIT
+from agentgate.gate.secrets import Secrets
 
 
 @contextlib.asynccontextmanager
@@ -179,9 +180,15 @@ class Failing:
     def on(self, action: Action, target: str) -> Ruling:
         raise RuntimeError("the rules \x1b[31m broke")
 
+    def reading(self, action: Action, target: str) -> Ruling:
+        return self.on(action, target)
+
+    def closed_below(self, directory: str) -> bool:
+        return True
+
 
 async def test_an_error_in_the_gate_is_a_deny() -> None:
-    broken = Gate(Decider(Failing(), Guards(home="/h", project="/p")), Hub())
+    broken = Gate(Decider(Failing(), Guards(home="/h", project="/p"), Secrets(home="/h")), Hub())
     async with running(broken) as broker, Client(broker) as client:
         reply = await client.say(client.request())
     assert reply["verdict"] == "deny"

@@ -52,7 +52,7 @@ def _launch(order: dict[str, Any], abi: Abi) -> Started:
             order["env"],
             tuple(order["stdio"]),
             order["controlling"],
-            filter.build(abi, hold_signals=landlock_abi < 6),
+            filter.build(abi, hold_signals=landlock_abi < 6, hold_reads=order["hold_reads"]),
             landlock_abi,
             wait_killable(),
         )
@@ -108,6 +108,7 @@ def main(link: socket.socket) -> int:
         Policy.from_wire(order["policy"]),
         root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]), names=names,
         keep=order["keep"],
+        hold_reads=order["hold_reads"],
     )  # fmt: skip
     for descriptor in set(order["stdio"]):
         if descriptor > 2:

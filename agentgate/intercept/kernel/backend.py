@@ -58,6 +58,7 @@ class KernelBackend:
         *,
         enforce: bool,
         network: bool,
+        hold_reads: bool,
     ) -> None:
         self._gate = gate
         self._policy = policy
@@ -66,6 +67,7 @@ class KernelBackend:
         self._own = list(own)
         self._enforce = enforce
         self._network = network
+        self.holds_reads = hold_reads
         self.held = 0  # calls that the warden took, and
         self.warden_cpu = 0.0  # the processor seconds it spent: both known once the agent ended
         self._process: asyncio.subprocess.Process | None = None
@@ -128,8 +130,9 @@ class KernelBackend:
                 "stdio": stdio, "controlling": launch.controlling,
                 "project": self._context.project, "home": self._context.home, "own": self._own,
                 "tools": sorted(self._places.tools), "writable": self._places.writable,
-                "enforce": self._enforce, "network": self._network, "proxy_port": launch.proxy_port,
-                "policy": self._policy.to_wire(), "names": order, "keep": launch.keep,
+                "enforce": self._enforce, "network": self._network, "hold_reads": self.holds_reads,
+                "proxy_port": launch.proxy_port, "policy": self._policy.to_wire(), "names": order,
+                "keep": launch.keep,
             }
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(reader))
@@ -276,27 +279,26 @@ class KernelBackend:
         for time, number, target, origin in message["rows"]:
             chain, kind, syscall, cwd, argv, answer = settings[number]
             action = Action(kind, target, argv, cwd, chain, syscall, origin)
-            if kind is Kind.EXEC or answer.verdict is Verdict.DENY:
-                action = _with_intent(action)
+            if kind in (Kind.EXEC, Kind.FS_READ) or answer.verdict is Verdict.DENY:
+                action = self._with_intent(action)
             records.append(Record(time, action, answer.ruling, answer, 0, "kernel"))
         self._gate.hub.post(Decided(tuple(records)))
 
     def _ask(self, message: dict[str, Any]) -> None:
         number = message["number"]
-        action = _with_intent(Action.from_wire(message["action"]))
+        action = self._with_intent(Action.from_wire(message["action"]))
         task = asyncio.create_task(self._question(number, action, Ruling.from_wire(message["ruling"])))
         self._questions[number] = task
         task.add_done_callback(lambda _: self._questions.pop(number, None))
+
+    def _with_intent(self, action: Action) -> Action:
+        intent = for_action(action, self._gate.decider.secret(action))
+        return action._replace(intent=intent) if intent else action
 
     async def _question(self, number: int, action: Action, ruling: Ruling) -> None:
         answer = await self._gate.ask(action, ruling, "kernel")
         allow = answer.verdict is Verdict.ALLOW
         self._send({"type": "answer", "number": number, "allow": allow, "why": answer.why})
-
-
-def _with_intent(action: Action) -> Action:
-    intent = for_action(action)
-    return action._replace(intent=intent) if intent else action
 
 
 async def _end_orphans(root: int) -> None:

@@ -41,6 +41,10 @@ class Caller:
 
     def string(self, address: int, limit: int = _PATH_MAX, too_long: int = errno.ENAMETOOLONG) -> bytes:
         """The bytes up to NUL. Raises OSError: EFAULT, or ``too_long`` when ``limit`` bytes hold no NUL."""
+        out = self.proc.peek(address)
+        end = out.find(b"\0")
+        if 0 <= end < limit:
+            return out[:end]
         out = b""
         while len(out) < limit:
             at = address + len(out)

@@ -65,7 +65,7 @@ class Effect:
     an execve that is the command that was approved, one step on. ``interpreters``: the command lines that the
     kernel makes of an execve of a script. ``renames``: what gets another name by this. ``cleared``: whether a
     guard has nothing to ask about it, to be called only right before perform. ``done`` runs afterwards,
-    before the caller hears.
+    before the caller hears. ``then``: what is decided next, once this was allowed, instead of ``perform``.
     """
 
     syscall: str
@@ -84,6 +84,7 @@ class Effect:
     cleared: Callable[[GuardName], bool] | None = None
     done: Callable[[], None] = _nothing
     keeps: list[Held] = field(default_factory=list)
+    then: Effect | None = None
 
     def moved(self) -> bool:
         """Whether something that was decided on is now elsewhere: then it is decided anew."""

@@ -19,10 +19,12 @@ from functools import lru_cache
 
 from agentgate.actions import Kind
 from agentgate.gate.command import Places
+from agentgate.gate.secrets import OWNERS
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import DIRECTORY, link_of
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
+from agentgate.intercept.kernel.environment import slipped
 from agentgate.intercept.kernel.files import Args, Handler, fail
 from agentgate.intercept.kernel.loader import is_loader, launched
 from agentgate.intercept.kernel.places import Object, reach
@@ -80,7 +82,9 @@ class Execs:
             words = (name, *map(os.fsdecode, argv[1:]))
             if words == caller.proc.denied:  # the search of PATH goes on to another name of it
                 raise fail(errno.EACCES)
-            approved, interpreters = self._approved(caller, found, script, argv, words)
+            goes_on = self._exec_on(caller.proc, name, words)
+            command = caller.proc.running.command if goes_on and caller.proc.running else words
+            approved, interpreters = self._approved(caller, found, script, argv, words, command)
         except BaseException:
             found.close()
             raise
@@ -92,7 +96,7 @@ class Execs:
         effect = Effect(
             "execve", perform, Kind.EXEC, " ".join(words), argv=words, keeps=[found]
         )  # fmt: skip
-        effect.goes_on = self._exec_on(caller.proc, name, words)
+        effect.goes_on = goes_on
         effect.interpreters = interpreters
         return effect
 
@@ -147,8 +151,9 @@ class Execs:
     # -- what may run
 
     def _approved(
-        self, caller: Caller, found: Object, path: bytes, argv: list[bytes], words: tuple[str, ...]
-    ) -> tuple[Approved, tuple[tuple[str, ...], ...]]:
+        self, caller: Caller, found: Object, path: bytes, argv: list[bytes], words: tuple[str, ...],
+        command: tuple[str, ...],
+    ) -> tuple[Approved, tuple[tuple[str, ...], ...]]:  # fmt: skip
         """And the command lines that the kernel makes of a script, as words of the policy."""
         before = image(caller.tid)
         text = tuple(map(os.fsdecode, argv))
@@ -190,7 +195,7 @@ class Execs:
         finally:
             if current is not found:
                 current.close()
-        approved = Approved(words, text, images, before, caller.tid, script, interpreter)
+        approved = Approved(words, command, text, images, before, caller.tid, script, interpreter)
         return approved, tuple(made)
 
     def _launched(self, caller: Caller, found: Object, line: list[bytes]) -> list[tuple[str, ...]]:
@@ -228,6 +233,7 @@ class Execs:
         """Empty when the caller runs what was approved, else what it runs instead. Call before any held
         call of a process with a pending approval is answered. ``alive``: whether the call still waits."""
         proc = caller.proc
+        proc.forget()
         now = image(proc.pid)
         before = proc.pending[0].before
         under_way = tuple(approved for approved in proc.pending if not _over(caller, approved))
@@ -239,7 +245,8 @@ class Execs:
         for approved in proc.pending:
             if now in approved.images or (not approved.images and _foreign(proc.pid, now, approved)):
                 proc.running, proc.pending, proc.denied = approved, (), None
-                proc.owner.ran(proc, approved.words)
+                proc.owner.ran(proc, approved.command)
+                proc.slipped = approved.command[0] in OWNERS and slipped(proc.pid, proc.process.exe)
                 return ""
         if now == before and syscall != "set_tid_address":
             proc.pending = ()  # the execve failed, and its caller went on

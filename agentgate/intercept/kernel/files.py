@@ -25,7 +25,7 @@ from agentgate.intercept.kernel.userns import MAPS, open_within
 __all__ = ["HANDLERS", "Args", "Handler", "only"]
 
 Args = tuple[int, int, int, int, int, int]
-Handler = Callable[[Caller, Args], Effect | LetGo]
+Handler = Callable[[Caller, Args], Effect | LetGo | Descriptor]  # a descriptor: there was nothing to decide
 
 _CWD = libc.AT_FDCWD
 _TMPFILE = os.O_TMPFILE & ~os.O_DIRECTORY

@@ -19,6 +19,9 @@ __all__ = ["build"]
 
 # Opens that can change something. O_PATH|these is held too; the warden lets it go.
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+# Opens that yield no file's content: O_PATH (what is opened anew through it is another open), and
+# O_DIRECTORY, which fails on everything else.
+_NO_CONTENT = os.O_PATH | os.O_DIRECTORY
 _MSG_FASTOPEN = 0x20000000
 CLONE_FS, CLONE_THREAD, _CLONE_NEWNS = 0x200, 0x10000, 0x20000  # clone(2)
 
@@ -50,8 +53,9 @@ _ON_PROCESS = ("prlimit64", "sched_setparam", "sched_setscheduler", "sched_setaf
 _ON_WHO = {"setpriority": 0, "ioprio_set": 1}
 
 
-def build(abi: Abi, *, hold_signals: bool) -> bytes:
-    """The filter as struct sock_filter[]. ``hold_signals`` where Landlock cannot scope them (ABI < 6)."""
+def build(abi: Abi, *, hold_signals: bool, hold_reads: bool) -> bytes:
+    """The filter as struct sock_filter[]. ``hold_signals`` where Landlock cannot scope them (ABI < 6);
+    ``hold_reads`` for opens that only read: they cost nothing without it."""
     asm = Assembler()
     asm.load(ARCH)
     native = asm.label()
@@ -62,7 +66,7 @@ def build(abi: Abi, *, hold_signals: bool) -> bytes:
     if abi.x32:
         foreign = asm.label()
         asm.if_at_least(0x40000000, foreign)
-    by_argument = _Conditional(asm, abi, hold_signals=hold_signals)
+    by_argument = _Conditional(asm, abi, hold_signals=hold_signals, hold_reads=hold_reads)
     by_argument.dispatch()
     _by_number(asm, abi, hold_signals=hold_signals)
     by_argument.bodies()
@@ -106,8 +110,9 @@ class _Conditional:
     """The calls whose answer depends on their arguments. Arguments by value cannot be changed by another
     thread after the filter saw them; memory behind a pointer can, so nothing here looks at it."""
 
-    def __init__(self, asm: Assembler, abi: Abi, *, hold_signals: bool) -> None:
+    def __init__(self, asm: Assembler, abi: Abi, *, hold_signals: bool, hold_reads: bool) -> None:
         self._asm = asm
+        self._hold_reads = hold_reads
         self._abi = abi
         self._labels: dict[str, str] = {}
         self._names = [
@@ -159,10 +164,23 @@ class _Conditional:
         self._unless_zero(1)
 
     def _openat(self) -> None:
-        self._any_bit(2, WRITING, NOTIFY)
+        self._opens(2)
 
     def _open(self) -> None:
-        self._any_bit(1, WRITING, NOTIFY)
+        self._opens(1)
+
+    def _opens(self, flags: int) -> None:
+        if not self._hold_reads:
+            self._any_bit(flags, WRITING, NOTIFY)
+            return
+        hold, free = self._asm.label(), self._asm.label()
+        self._asm.load(argument(flags))
+        self._asm.if_any_bit(WRITING, hold)
+        self._asm.if_any_bit(_NO_CONTENT, free)
+        self._asm.mark(hold)
+        self._asm.ret(NOTIFY)
+        self._asm.mark(free)
+        self._asm.ret(ALLOW)
 
     def _clone(self) -> None:
         """Held when a process other than this will share its working directory and umask; a thread always

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
+from agentgate.gate.secrets import Secrets
 from agentgate.intercept.kernel.effect import Effect
 from agentgate.intercept.kernel.moves import Moves
 from agentgate.policy.beneath import Beneath
@@ -49,7 +51,10 @@ class Judge:
     def use(self, policy: Policy) -> None:
         self._matcher = Matcher(policy, self._rules.context)
         guards = self._rules.guards(policy)
-        self._decider = Decider(self._matcher, guards, enforce=self._rules.enforce, grants=self._grants)
+        self._secrets = Secrets(home=self._rules.context.home, lifted=policy.lifted)
+        self._decider = Decider(
+            self._matcher, guards, self._secrets, enforce=self._rules.enforce, grants=self._grants
+        )
         self._moves = Moves(self._decider, guards, Beneath(self._matcher))
 
     def hold(self, why: str) -> None:
@@ -90,6 +95,21 @@ class Judge:
             if _forbidden(its):
                 return replace(its, reason=f"it runs {words[0]}" + (its.reason and f": {its.reason}"))
         return ruling
+
+    def concerned(self, path: bytes) -> bool:
+        """Whether a read of ``path`` has to be decided: nearly none has."""
+        if path in self._secrets:
+            return True
+        return self._matcher.closes and self._matcher.closed(os.fsdecode(path))
+
+    def moves_secrets(self, origin: str, target: str) -> bool:
+        """Whether what is secret at ``origin``, or below it, would be free to read at ``target``."""
+        secret = self._secrets.find(origin)
+        if secret is not None:
+            return self._secrets.find(target) is not secret
+        if self._matcher.closes and (self._matcher.closed(origin) or self._matcher.closed_below(origin)):
+            return True
+        return self._secrets.held_by(origin)
 
     def lets_write(self, path: str) -> bool:
         """Whether a rule lets some process of the agent's write ``path`` without a question."""

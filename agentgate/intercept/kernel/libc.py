@@ -26,6 +26,7 @@ __all__ = [
     "prctl",
     "read_memory",
     "renameat2",
+    "tee",
     "unshare",
     "utimensat",
 ]
@@ -165,6 +166,21 @@ def connect(descriptor: int, address: bytes) -> None:
 def bind(descriptor: int, address: bytes) -> None:
     """bind(2) with a raw struct sockaddr."""
     _check(_libc.bind(ctypes.c_int(descriptor), address, ctypes.c_uint(len(address))))
+
+
+_tee = _libc.tee
+_tee.restype = ctypes.c_ssize_t
+_SPLICE_F_NONBLOCK: Final = 2
+
+
+def tee(source: int, target: int, count: int) -> int:
+    """tee(2) between two pipes, without waiting. Raises OSError (EAGAIN: empty, but somebody may write)."""
+    return _check(
+        _tee(
+            ctypes.c_int(source), ctypes.c_int(target), ctypes.c_size_t(count),
+            ctypes.c_uint(_SPLICE_F_NONBLOCK),
+        )
+    )  # fmt: skip
 
 
 def unshare(flags: int) -> None:

@@ -21,6 +21,7 @@ from agentgate.intercept.kernel.directories import Directories, Directory
 __all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_umask"]
 
 _PAGE = 4096
+_PEEK = 256
 _SHOWN = 4096
 
 
@@ -39,9 +40,11 @@ class Approved:
     """An execve that was let go. ``words``: its target, word by word. ``images``: what may run then
     (empty: nothing is known of it, a format that the kernel hands to somebody else). ``before``: what
     the process ran when it asked; ``tid`` the thread that asked. ``script`` and ``interpreter``: how the
-    kernel spells a script, and the words of its first line."""
+    kernel spells a script, and the words of its first line. ``command``: what it is called from then on,
+    which for a script that goes on in its interpreter is still the script."""
 
     words: tuple[str, ...]
+    command: tuple[str, ...]
     argv: tuple[str, ...]
     images: tuple[Image, ...]
     before: Image
@@ -68,10 +71,20 @@ class Proc:
     umask: int | None = None
     loose: bool = False  # its threads, or it and another process, may differ in these: nothing is kept
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
+    memory: int = -1  # /proc/PID/mem of the program that it runs
+    slipped: bool = False  # something was put into its program from outside: see environment.py
 
     @property
     def ptys(self) -> Ptys:
         return self.owner.ptys
+
+    def reader(self) -> tuple[str, ...]:
+        """Its command, for what only a certain program may read: under that program's bare name only as
+        long as nothing else runs in it, or reaches into it."""
+        argv = self.process.argv
+        if self.slipped or traced(self.pid):
+            return (self.process.exe or "/", *argv[1:])
+        return argv
 
     def family(self, pid: int) -> bool:
         """Whether ``pid`` belongs to the agent's tree too."""
@@ -83,7 +96,24 @@ class Proc:
             self.pidfd = libc.pidfd_open(self.pid)
         return libc.pidfd_getfd(self.pidfd, number)
 
+    def peek(self, address: int) -> bytes:
+        """The beginning of what its memory holds at ``address``, as much as a path mostly has; empty where
+        that cannot be had so. Half the time of process_vm_readv(2), which has to find the process first."""
+        try:
+            if self.memory < 0:
+                self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self.memory, _PEEK, address)
+        except (OSError, OverflowError):
+            return b""
+
+    def forget(self) -> None:
+        """It may run another program now, which has other memory."""
+        if self.memory >= 0:
+            os.close(self.memory)
+            self.memory = -1
+
     def close(self) -> None:
+        self.forget()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
@@ -143,6 +173,15 @@ def image(pid: int) -> Image:
     return Image(status.st_dev, status.st_ino, status.st_ctime_ns, command_line(pid))
 
 
+def traced(pid: int) -> bool:
+    """Whether another process debugs ``pid``, or it cannot be told."""
+    try:
+        status = _read(f"/proc/{pid}/status", 1024)
+    except OSError:
+        return True
+    return b"\nTracerPid:\t0\n" not in status
+
+
 def read_umask(tid: int) -> int:
     """The thread's file mode creation mask."""
     head = _read(f"/proc/{tid}/status", 128)
@@ -197,6 +236,7 @@ class Procs:
             chain = (process,)
         loose = above.loose if above else pid != self.root
         proc = Proc(pid, process, chain, self, loose=loose)
+        proc.slipped = above is not None and above.slipped
         self._by_pid[pid] = proc
         return proc
 

@@ -37,6 +37,7 @@ from agentgate.intercept.kernel.link import LinkError, Unpacker
 from agentgate.intercept.kernel.names import Names
 from agentgate.intercept.kernel.notify import Call, Listener
 from agentgate.intercept.kernel.procs import Proc, Procs
+from agentgate.intercept.kernel.reads import Reads
 from agentgate.intercept.kernel.sockets import Sockets
 from agentgate.intercept.kernel.stderr import tell
 from agentgate.policy.model import Policy
@@ -64,7 +65,7 @@ class Warden:
     def __init__(
         self, abi: Abi, listener: Listener, link: socket.socket, rules: Rules, policy: Policy,
         *, root: int, proxy_port: int, stdio: tuple[int, ...], names: Names,
-        keep: bool,
+        keep: bool, hold_reads: bool,
     ) -> None:  # fmt: skip
         self._names = {number: name for name, number in abi.numbers.items()}
         self._listener = listener
@@ -93,6 +94,9 @@ class Warden:
             **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
             **self._execs.handlers, **Ipc(abi).handlers,
         }  # fmt: skip
+        self._reads = Reads(self._judge, dict(self._handlers))
+        if hold_reads:
+            self._handlers |= self._reads.handlers
 
     # -- the loop
 
@@ -222,9 +226,15 @@ class Warden:
         if proc.pending and not self._runs_what_was_approved(call, caller, name):
             return
         effect = self._handlers[name](caller, call.args)
-        if isinstance(effect, LetGo):
+        if isinstance(effect, Descriptor):
+            self._give(call.id, effect)
+        elif isinstance(effect, LetGo):
             self._listener.let_go(call.id)
-        elif effect.kind is None and not effect.refused:
+        else:
+            self._begin(call, name, caller, effect)
+
+    def _begin(self, call: Call, name: str, caller: Caller, effect: Effect) -> None:
+        if effect.kind is None and not effect.refused:
             self._perform(_Held(call, name, caller, effect, _NOTHING))
         else:
             self._decide(_Held(call, name, caller, effect, self._action(caller, effect)))
@@ -296,6 +306,11 @@ class Warden:
     # -- doing it
 
     def _perform(self, held: _Held) -> None:
+        following = held.effect.then
+        if following:
+            held.effect.keeps.clear()  # they are what follows, which is not done with
+            self._begin(held.call, held.name, held.caller, following)
+            return
         try:
             self._reply(held, held.effect.perform())
         except NotYet as later:
@@ -313,12 +328,7 @@ class Warden:
             if isinstance(reply, OSError):
                 self._listener.fail(call, reply.errno or errno.EIO)
             elif isinstance(reply, Descriptor):
-                try:
-                    self._listener.inject(call, reply.fd, cloexec=reply.cloexec)
-                except OSError as error:
-                    self._listener.fail(call, error.errno or errno.EMFILE)
-                finally:
-                    os.close(reply.fd)
+                self._give(call, reply)
             elif isinstance(reply, LetGo):
                 self._started = self._started or held.caller.proc.pid == self._root
                 self._listener.let_go(call)
@@ -326,6 +336,14 @@ class Warden:
                 self._listener.give(call, reply)
         finally:
             effect.close()
+
+    def _give(self, call: int, reply: Descriptor) -> None:
+        try:
+            self._listener.inject(call, reply.fd, cloexec=reply.cloexec)
+        except OSError as error:
+            self._listener.fail(call, error.errno or errno.EMFILE)
+        finally:
+            os.close(reply.fd)
 
     def _try_again(self) -> None:
         waiting, self._retry = self._retry, []
@@ -353,6 +371,7 @@ class Warden:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
             self._judge.use(Policy.from_wire(message["policy"]))
+            self._reads.forget()
         elif kind == "hold":
             self._judge.hold(message["why"])
             self._waits = message["wait"]
@@ -363,6 +382,9 @@ class Warden:
             raise LinkError(f"a message of type {kind!r}")
 
     def _answered(self, held: _Held, *, allow: bool, why: str) -> None:
+        if not self._listener.alive(held.call.id):
+            held.effect.close()  # nobody waits any more: it must not happen, nor be expected to have happened
+            return
         now = self._ruling(held)
         if not allow:
             self._refuse(held, why)

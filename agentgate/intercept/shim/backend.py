@@ -55,6 +55,7 @@ class ShimBackend:
     """The portable gate around one agent."""
 
     kind = "shim"
+    holds_reads = False
     attribute: Attribute | None = None  # a proxy's client cannot be told from any other process here
 
     def __init__(self, gate: Gate, *, agent: str) -> None:
