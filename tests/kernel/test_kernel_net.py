@@ -115,7 +115,13 @@ def test_no_way_around_connect(world: World, way: str) -> None:
 # What the kernel says where it has no such socket, or has it for root only.
 ERRORS = {
     "raw": "EPERM", "vsock": "EAFNOSUPPORT", "alg": "EAFNOSUPPORT", "sctp": "EPROTONOSUPPORT",
-    "mptcp": "EPROTONOSUPPORT", "netlink audit": "EPROTONOSUPPORT",
+    "mptcp": "EPROTONOSUPPORT", "netlink audit": "EPROTONOSUPPORT", "raw6": "EPERM", "packet": "EPERM",
+    "udplite": "EPROTONOSUPPORT", "l2tp": "EPROTONOSUPPORT", "dccp": "ESOCKTNOSUPPORT",
+    "netlink generic": "EPROTONOSUPPORT", "netlink netfilter": "EPROTONOSUPPORT",
+    **dict.fromkeys(
+        ("vsock datagram", "xdp", "bluetooth", "can", "tipc", "tipc pair", "smc", "rds", "key"),
+        "EAFNOSUPPORT",
+    ),
 }  # fmt: skip
 
 
