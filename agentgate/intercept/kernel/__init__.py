@@ -16,8 +16,9 @@ What is promised, by what, and shown where
 ------------------------------------------
 1. No file is created, changed, renamed, linked or removed, nor its mode, owner,
    times or attributes set, before the object itself was decided. filter.py
-   holds the calls; places.py finds the object, files.py and attributes.py act
-   on what was found, so that a path swapped meanwhile changes nothing.
+   holds the calls; places.py finds the object; opens.py, files.py and
+   attributes.py act on what was found, so that a path swapped meanwhile changes
+   nothing.
      test_kernel_files.py::test_denied_is_without_effect
      test_kernel_files.py::test_targets_are_the_real_places
      test_kernel_places.py::test_a_link_swapped_in_a_race

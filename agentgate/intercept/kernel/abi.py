@@ -53,11 +53,11 @@ ALLOW: Final = frozenset(
     """.split()
 )
 
-# Held and done by the warden on the resolved object (files.py, sockets.py), or let go after a decision
-# (execs.py). The last five are no actions. Every libc calls set_tid_address once, first thing, in a new
-# program, which makes it the moment to compare the image that runs with the one that was approved; chdir
-# and umask are noted, so that they need not be read again for every file that is made; chroot is noted,
-# because what has another root is refused every path from then on (Caller.check_root).
+# Held and done by the warden on the resolved object (opens.py, files.py, sockets.py), or let go after a
+# decision (execs.py). The last five are no actions. Every libc calls set_tid_address once, first thing, in
+# a new program, which makes it the moment to compare the image that runs with the one that was approved;
+# chdir and umask are noted, so that they need not be read again for every file that is made; chroot is
+# noted, because what has another root is refused every path from then on (Caller.check_root).
 HOLD: Final = frozenset(
     """
     creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat

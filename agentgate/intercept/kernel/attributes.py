@@ -18,7 +18,7 @@ from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.devices import proc_refusal
 from agentgate.intercept.kernel.effect import Effect
-from agentgate.intercept.kernel.files import Handler, fail, only, signed
+from agentgate.intercept.kernel.handler import Handler, fail, only, signed
 from agentgate.intercept.kernel.places import Object, reach
 
 __all__ = ["HANDLERS"]

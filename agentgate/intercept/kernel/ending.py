@@ -9,7 +9,7 @@ import time
 
 from agentgate.intercept.kernel.procs import descendants
 
-__all__ = ["end_tree", "reap"]
+__all__ = ["end_tree", "reap", "reap_orphans"]
 
 
 def reap(pid: int) -> int:
@@ -48,3 +48,14 @@ def _nobody_left() -> bool:
     except ChildProcessError:
         return True
     return False
+
+
+def reap_orphans(root: int) -> None:
+    """Wait for the orphans that came to us and have ended, because we are their subreaper (prctl(2)); not
+    for ``root``, whose status is asked for later."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None or found.si_pid == root:
+                return
+            os.waitpid(found.si_pid, 0)

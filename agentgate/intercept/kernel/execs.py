@@ -25,7 +25,7 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import DIRECTORY, link_of
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
 from agentgate.intercept.kernel.environment import slipped
-from agentgate.intercept.kernel.files import Args, Handler, fail
+from agentgate.intercept.kernel.handler import Args, Handler, fail
 from agentgate.intercept.kernel.loader import is_loader, launched
 from agentgate.intercept.kernel.places import Object, reach
 from agentgate.intercept.kernel.procs import Approved, Image, Proc, image

@@ -16,7 +16,7 @@ from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.abi import Abi
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, Effect, LetGo
-from agentgate.intercept.kernel.files import Args, Handler, signed
+from agentgate.intercept.kernel.handler import Args, Handler, signed
 
 __all__ = ["Ipc"]
 

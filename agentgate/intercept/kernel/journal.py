@@ -8,12 +8,13 @@ import time
 from collections import deque
 from typing import Any
 
-from agentgate.actions import Action, Answer, Kind, Process
+from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
 from agentgate.intercept.kernel.link import pack
 
 __all__ = ["Journal", "shown"]
 
 _BATCH = 256
+_ANSWERS = 1024  # kept, each with the ruling it is for
 _FULL = 4 << 20  # bytes that the app did not take yet
 _TARGET_MAX, _ARGV_MAX = 16_384, 256  # of a command line, on screen and in the record
 
@@ -33,6 +34,7 @@ class Journal:
         self._settings: dict[tuple[int, str, str, int, int], int] = {}
         self._parts: list[_Setting] = []
         self._size = 0  # bytes in it
+        self._answers: dict[int, Answer] = {}
         self.broken = False
 
     @property
@@ -57,6 +59,16 @@ class Journal:
         self._rows.append((time.time(), number, action.target, action.origin))
         if len(self._rows) >= _BATCH:
             self.flush()
+
+    def allowed(self, action: Action, ruling: Ruling) -> None:
+        """Record that ``ruling`` allowed ``action``. One and the same answer for one and the same ruling,
+        which is most of the time what the policy made once."""
+        known = self._answers.get(id(ruling))
+        if known is None or known.ruling is not ruling:
+            if len(self._answers) > _ANSWERS:
+                self._answers.clear()
+            known = self._answers[id(ruling)] = Answer(Verdict.ALLOW, ruling.source, ruling)
+        self.record(action, known)
 
     def flush(self) -> None:
         """Send what was recorded."""

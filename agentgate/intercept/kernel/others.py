@@ -6,7 +6,7 @@ import errno
 
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, LetGo
-from agentgate.intercept.kernel.files import Args, Handler, fail, signed
+from agentgate.intercept.kernel.handler import Args, Handler, fail, signed
 
 __all__ = ["HANDLERS"]
 

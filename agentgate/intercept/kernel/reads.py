@@ -33,8 +33,8 @@ from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import link_of
 from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.fifos import Fifos
-from agentgate.intercept.kernel.files import Args, Handler, fail
 from agentgate.intercept.kernel.filter import WRITING
+from agentgate.intercept.kernel.handler import Args, Handler, fail
 from agentgate.intercept.kernel.judge import Judge
 from agentgate.intercept.kernel.places import Object, Place, find, follow, reach_at
 from agentgate.intercept.kernel.terminal import controlling

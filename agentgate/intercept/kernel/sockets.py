@@ -29,7 +29,7 @@ from agentgate.intercept.kernel.bound import bound_name
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.connecting import Connecting, hear_alarms
 from agentgate.intercept.kernel.effect import Descriptor, Effect
-from agentgate.intercept.kernel.files import Handler, fail, signed, with_umask
+from agentgate.intercept.kernel.handler import Handler, fail, signed, with_umask
 from agentgate.intercept.kernel.kinds import never
 from agentgate.intercept.kernel.listeners import Listeners
 from agentgate.intercept.kernel.names import NAME_SERVICES, Names

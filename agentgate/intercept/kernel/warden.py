@@ -18,17 +18,17 @@ import select
 import signal
 import socket
 import time
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
-from agentgate.intercept.kernel import attributes, files, others
+from agentgate.intercept.kernel import attributes, files, opens, others
 from agentgate.intercept.kernel.abi import Abi
+from agentgate.intercept.kernel.asked import Asked, Held
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
+from agentgate.intercept.kernel.ending import reap_orphans
 from agentgate.intercept.kernel.execs import Execs
-from agentgate.intercept.kernel.files import Handler
+from agentgate.intercept.kernel.handler import Handler
 from agentgate.intercept.kernel.ipc import Ipc
 from agentgate.intercept.kernel.journal import Journal, shown
 from agentgate.intercept.kernel.judge import Judge, Rules
@@ -45,20 +45,7 @@ from agentgate.policy.model import Policy
 __all__ = ["Warden"]
 
 _TICK = 1.0  # seconds between looks after processes that ended; see procs.py
-_LOOK = 0.01  # seconds of a tick for looking who still waits for an answer
 _RETRY = 0.02  # seconds between tries of what cannot be done yet (a fifo without a reader)
-_ANSWERS = 1024  # kept, each with the ruling it is for
-
-
-@dataclass(slots=True)
-class _Held:
-    """A call that waits, for the operator or for its turn."""
-
-    call: Call
-    name: str
-    caller: Caller
-    effect: Effect
-    action: Action
 
 
 class Warden:
@@ -78,9 +65,8 @@ class Warden:
         self._root = root
         self._started = False
         self.held = 0  # calls taken so far
-        self._answers: dict[int, Answer] = {}
-        self._asked: OrderedDict[int, _Held] = OrderedDict()
-        self._retry: list[_Held] = []
+        self._asked = Asked(self._procs, listener.alive)
+        self._retry: list[Held] = []
         self._waits = False  # no call is taken, until the app says so
         self._poll = select.poll()
         self._awaited: set[int] = set()  # descriptors of what is to be tried again, while polled
@@ -91,7 +77,7 @@ class Warden:
         self.kept = Kept(keep, self._procs.outside)
         sockets = Sockets(proxy_port, self._attribute, names)
         self._handlers: dict[str, Handler] = {
-            **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
+            **opens.HANDLERS, **files.HANDLERS, **attributes.HANDLERS, **others.HANDLERS, **sockets.handlers,
             **self._execs.handlers, **Ipc(abi).handlers,
         }  # fmt: skip
         self._reads = Reads(self._judge, dict(self._handlers))
@@ -182,29 +168,12 @@ class Warden:
         self.journal.flush()
         self._procs.sweep()
         self._procs.directories.forget()  # what is held open cannot be unmounted
-        for number in self._unawaited():
-            self._asked.pop(number).effect.close()
-            self.journal.send({"type": "withdrawn", "number": number})
-        with contextlib.suppress(ChildProcessError):  # orphans come to us: we are their subreaper
-            while True:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                if found is None or found.si_pid == self._root:
-                    return
-                os.waitpid(found.si_pid, 0)
-
-    def _unawaited(self) -> list[int]:
-        """Questions whose process is gone, or whose thread no longer waits. To say the latter of one call the
-        kernel looks through all that are held (find_notification in kernel/seccomp.c): with thousands of
-        them only those that `_LOOK` has time for are looked at, and the others at the next ticks."""
-        gone = [number for number, held in self._asked.items() if not self._procs.has(held.caller.proc)]
-        end = time.monotonic() + _LOOK
-        for number in list(self._asked):
-            self._asked.move_to_end(number)
-            if not self._listener.alive(number) and self._procs.has(self._asked[number].caller.proc):
-                gone.append(number)
-            if time.monotonic() > end:
-                break
-        return gone
+        for number in self._asked.unawaited():
+            held = self._asked.take(number)
+            if held is not None:
+                held.effect.close()
+                self.journal.send({"type": "withdrawn", "number": number})
+        reap_orphans(self._root)
 
     # -- one call
 
@@ -235,9 +204,9 @@ class Warden:
 
     def _begin(self, call: Call, name: str, caller: Caller, effect: Effect) -> None:
         if effect.kind is None and not effect.refused:
-            self._perform(_Held(call, name, caller, effect, _NOTHING))
+            self._perform(Held(call, name, caller, effect, _NOTHING))
         else:
-            self._decide(_Held(call, name, caller, effect, self._action(caller, effect)))
+            self._decide(Held(call, name, caller, effect, self._action(caller, effect)))
 
     def _action(self, caller: Caller, effect: Effect) -> Action:
         """What is decided: in full, however long it is."""
@@ -252,11 +221,11 @@ class Warden:
             effect.origin,
         )
 
-    def _decide(self, held: _Held) -> None:
+    def _decide(self, held: Held) -> None:
         effect, action = held.effect, held.action
         ruling = self._ruling(held)
         if ruling.decision is Decision.ALLOW:
-            self.journal.record(shown(action), self._allowed(ruling))
+            self.journal.allowed(shown(action), ruling)
             self._perform(held)
             return
         try:
@@ -269,7 +238,7 @@ class Warden:
             self.journal.record(shown(action), answer)
             self._refuse(held, answer.why)
             return
-        self._asked[held.call.id] = held
+        self._asked.add(held)
         self.journal.flush()
         self.journal.send(
             {
@@ -280,21 +249,11 @@ class Warden:
             }
         )
 
-    def _allowed(self, ruling: Ruling) -> Answer:
-        """The answer that ``ruling`` is; one and the same for one and the same ruling, which is most of the
-        time what the policy made once."""
-        known = self._answers.get(id(ruling))
-        if known is None or known.ruling is not ruling:
-            if len(self._answers) > _ANSWERS:
-                self._answers.clear()
-            known = self._answers[id(ruling)] = Answer(Verdict.ALLOW, ruling.source, ruling)
-        return known
-
-    def _ruling(self, held: _Held) -> Ruling:
+    def _ruling(self, held: Held) -> Ruling:
         first = not self._started and held.caller.proc.pid == self._root
         return self._judge.rule(held.action, held.effect, first=first)
 
-    def _refuse(self, held: _Held, why: str) -> None:
+    def _refuse(self, held: Held, why: str) -> None:
         """One line for the refused process, then an ordinary error."""
         held.effect.close()
         if held.action.kind is Kind.EXEC:
@@ -305,7 +264,7 @@ class Warden:
 
     # -- doing it
 
-    def _perform(self, held: _Held) -> None:
+    def _perform(self, held: Held) -> None:
         following = held.effect.then
         if following:
             held.effect.keeps.clear()  # they are what follows, which is not done with
@@ -321,7 +280,7 @@ class Warden:
         except OSError as error:
             self._reply(held, error)
 
-    def _reply(self, held: _Held, reply: Reply | OSError) -> None:
+    def _reply(self, held: Held, reply: Reply | OSError) -> None:
         call, effect = held.call.id, held.effect
         try:
             effect.done()
@@ -366,7 +325,7 @@ class Warden:
     def _obey(self, message: dict[str, Any]) -> None:
         kind = message["type"]
         if kind == "answer":
-            held = self._asked.pop(message["number"], None)
+            held = self._asked.take(message["number"])
             if held is not None:
                 self._answered(held, allow=message["allow"] is True, why=message["why"])
         elif kind == "policy":
@@ -381,7 +340,7 @@ class Warden:
         else:
             raise LinkError(f"a message of type {kind!r}")
 
-    def _answered(self, held: _Held, *, allow: bool, why: str) -> None:
+    def _answered(self, held: Held, *, allow: bool, why: str) -> None:
         if not self._listener.alive(held.call.id):
             held.effect.close()  # nobody waits any more: it must not happen, nor be expected to have happened
             return
