@@ -49,6 +49,8 @@ _SETTLED = 1_000_000_000  # nanoseconds
 _GIVEN = 32_768  # files remembered
 _EXCHANGE = 2  # renameat2(2)
 _RAW_DISK = "a raw disk holds the content of every file"
+# Landlock looks at who opens a device, and the warden is not in its domain (LANDLOCK_ACCESS_FS_IOCTL_DEV).
+_COMMANDS = "a device that is opened by the gate would take every command (ioctl)"
 _OF_PROCESS = re.compile(rb"/proc/([0-9]+)(?:/task/[0-9]+)?/(.+)", re.DOTALL)
 _NAMESPACE = re.compile(rb"ns/[a-z_]+")
 # What the kernel shows of any process to everybody; the rest is for who may trace it.
@@ -224,6 +226,8 @@ class Reads:
                 effect.kind, effect.target = Kind.FS_READ, os.fsdecode(found.path)
                 effect.argv = caller.proc.reader()
                 effect.check = lambda: _readable(found)
+            elif stat.S_ISCHR(mode) and not terminal and not devices.harmless(found.status, caller.proc):
+                effect.kind, effect.target, effect.refused = Kind.FS_READ, os.fsdecode(found.path), _COMMANDS
         except BaseException:
             found.close()
             raise
