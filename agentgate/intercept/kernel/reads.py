@@ -31,7 +31,7 @@ from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import link_of
-from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
+from agentgate.intercept.kernel.effect import Descriptor, Effect, Held, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.fifos import Fifos
 from agentgate.intercept.kernel.files import Args, Handler, fail
 from agentgate.intercept.kernel.filter import WRITING
@@ -219,7 +219,8 @@ class Reads:
                 raise fail(errno.ENXIO)
             if flags & os.O_DIRECTORY and not stat.S_ISDIR(mode):
                 raise fail(errno.ENOTDIR)
-            effect = Effect("open", lambda: self._opened(caller, effect, flags), keeps=[found])
+            keeps: list[Held] = [found]
+            effect = Effect("open", lambda: self._opened(caller, keeps, flags), keeps=keeps)
             if stat.S_ISBLK(mode):
                 effect.kind, effect.target, effect.refused = Kind.FS_READ, os.fsdecode(found.path), _RAW_DISK
             elif not terminal and self._decided(caller, found):
@@ -241,20 +242,20 @@ class Reads:
             return False
         return self._judge.concerned(found.path)
 
-    def _opened(self, caller: Caller, effect: Effect, flags: int) -> Reply:
-        """Open what ``effect`` keeps, and keep that too: a fifo may have to wait for its writer."""
-        found = effect.keeps[0]
+    def _opened(self, caller: Caller, keeps: list[Held], flags: int) -> Reply:
+        """Open what is kept, and keep that too: a fifo may have to wait for its writer."""
+        found = keeps[0]
         assert isinstance(found, Object)
         mode = found.status.st_mode
-        if len(effect.keeps) == 1:
+        if len(keeps) == 1:
             try:
                 fd = os.open(found.again, flags & ~os.O_NOFOLLOW | _OURS)
             except BlockingIOError:
                 raise NotYet from None  # somebody holds a lease on it (fcntl(2))
-            effect.keeps.append(_Read(fd, link_of(fd)))
+            keeps.append(_Read(fd, link_of(fd)))
             if stat.S_ISCHR(mode):
                 caller.proc.ptys.note(fd, found.status.st_rdev)
-        held = effect.keeps[1]
+        held = keeps[1]
         assert isinstance(held, _Read)
         return self._giving(held, mode, flags)()
 
