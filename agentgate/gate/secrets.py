@@ -75,8 +75,8 @@ SECRETS: tuple[Secret, ...] = (
         "passwords and keys of this machine",
         anywhere=r"/etc/(?:g?shadow-?|security/opasswd|ssh/ssh_host_[^/]*_key|wireguard/.*|krb5\.keytab"
         r"|NetworkManager/system-connections/.*)",
-        owners="login su sudo passwd chpasswd chage useradd usermod userdel groupadd groupmod groupdel "
-        "gpasswd pwck pwconv adduser addgroup unix_chkpwd sshd ssh-keygen",
+        owners="login su sudo screen passwd chpasswd chage useradd usermod userdel groupadd groupmod "
+        "groupdel gpasswd pwck pwconv adduser addgroup unix_chkpwd sshd ssh-keygen",
     ),
     _secret(GuardName.READ_CLOUD, "your AWS credentials", r"\.aws(?:/.*)?", "aws"),
     _secret(

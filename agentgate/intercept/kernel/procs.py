@@ -22,6 +22,7 @@ __all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_u
 
 _PAGE = 4096
 _PEEK = 256
+_WORTH = 16
 _SHOWN = 4096
 
 
@@ -71,7 +72,8 @@ class Proc:
     umask: int | None = None
     loose: bool = False  # its threads, or it and another process, may differ in these: nothing is kept
     notes: set[str] = field(default_factory=set)  # refusals already told on its stderr
-    memory: int = -1  # /proc/PID/mem of the program that it runs
+    memory: int = -1  # /proc/PID/mem of the program that it runs, once that was worth while
+    peeks: int = 0
     slipped: bool = False  # something was put into its program from outside: see environment.py
 
     @property
@@ -98,9 +100,16 @@ class Proc:
 
     def peek(self, address: int) -> bytes:
         """The beginning of what its memory holds at ``address``, as much as a path mostly has; empty where
-        that cannot be had so. Half the time of process_vm_readv(2), which has to find the process first."""
+        that cannot be had so. Half the time of process_vm_readv(2), which has to find the process first, but
+        only the process that opens much is worth it, one at a time."""
         try:
             if self.memory < 0:
+                self.peeks += 1
+                if self.peeks < _WORTH:
+                    return b""
+                if self.owner.peeked:
+                    self.owner.peeked.forget()
+                self.owner.peeked = self
                 self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
             return os.pread(self.memory, _PEEK, address)
         except (OSError, OverflowError):
@@ -111,6 +120,8 @@ class Proc:
         if self.memory >= 0:
             os.close(self.memory)
             self.memory = -1
+            self.owner.peeked = None
+        self.peeks = 0
 
     def close(self) -> None:
         self.forget()
@@ -198,6 +209,7 @@ class Procs:
         self.rooted = False  # whether any of them ever called chroot(2)
         self.ptys = Ptys()
         self.directories = Directories()
+        self.peeked: Proc | None = None  # the one process whose memory is held open
         self._by_thread: dict[int, Proc] = {}
         self._by_pid: dict[int, Proc] = {}
 

@@ -31,7 +31,7 @@ from agentgate.actions import Kind
 from agentgate.intercept.kernel import devices, libc
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.directories import link_of
-from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
+from agentgate.intercept.kernel.effect import Descriptor, Effect, Held, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.fifos import Fifos
 from agentgate.intercept.kernel.filter import WRITING
 from agentgate.intercept.kernel.handler import Args, Handler, fail
@@ -49,6 +49,8 @@ _SETTLED = 1_000_000_000  # nanoseconds
 _GIVEN = 32_768  # files remembered
 _EXCHANGE = 2  # renameat2(2)
 _RAW_DISK = "a raw disk holds the content of every file"
+# Landlock looks at who opens a device, and the warden is not in its domain (LANDLOCK_ACCESS_FS_IOCTL_DEV).
+_COMMANDS = "a device that is opened by the gate would take every command (ioctl)"
 _OF_PROCESS = re.compile(rb"/proc/([0-9]+)(?:/task/[0-9]+)?/(.+)", re.DOTALL)
 _NAMESPACE = re.compile(rb"ns/[a-z_]+")
 # What the kernel shows of any process to everybody; the rest is for who may trace it.
@@ -217,13 +219,16 @@ class Reads:
                 raise fail(errno.ENXIO)
             if flags & os.O_DIRECTORY and not stat.S_ISDIR(mode):
                 raise fail(errno.ENOTDIR)
-            effect = Effect("open", lambda: self._opened(caller, effect, flags), keeps=[found])
+            keeps: list[Held] = [found]
+            effect = Effect("open", lambda: self._opened(caller, keeps, flags), keeps=keeps)
             if stat.S_ISBLK(mode):
                 effect.kind, effect.target, effect.refused = Kind.FS_READ, os.fsdecode(found.path), _RAW_DISK
             elif not terminal and self._decided(caller, found):
                 effect.kind, effect.target = Kind.FS_READ, os.fsdecode(found.path)
                 effect.argv = caller.proc.reader()
                 effect.check = lambda: _readable(found)
+            elif stat.S_ISCHR(mode) and not terminal and not devices.harmless(found.status, caller.proc):
+                effect.kind, effect.target, effect.refused = Kind.FS_READ, os.fsdecode(found.path), _COMMANDS
         except BaseException:
             found.close()
             raise
@@ -237,20 +242,20 @@ class Reads:
             return False
         return self._judge.concerned(found.path)
 
-    def _opened(self, caller: Caller, effect: Effect, flags: int) -> Reply:
-        """Open what ``effect`` keeps, and keep that too: a fifo may have to wait for its writer."""
-        found = effect.keeps[0]
+    def _opened(self, caller: Caller, keeps: list[Held], flags: int) -> Reply:
+        """Open what is kept, and keep that too: a fifo may have to wait for its writer."""
+        found = keeps[0]
         assert isinstance(found, Object)
         mode = found.status.st_mode
-        if len(effect.keeps) == 1:
+        if len(keeps) == 1:
             try:
                 fd = os.open(found.again, flags & ~os.O_NOFOLLOW | _OURS)
             except BlockingIOError:
                 raise NotYet from None  # somebody holds a lease on it (fcntl(2))
-            effect.keeps.append(_Read(fd, link_of(fd)))
+            keeps.append(_Read(fd, link_of(fd)))
             if stat.S_ISCHR(mode):
                 caller.proc.ptys.note(fd, found.status.st_rdev)
-        held = effect.keeps[1]
+        held = keeps[1]
         assert isinstance(held, _Read)
         return self._giving(held, mode, flags)()
 

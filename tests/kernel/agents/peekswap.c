@@ -35,6 +35,7 @@ int main(int argc, char **argv) {
     one = argv[2], two = argv[3];
     snprintf(path, sizeof path, "%s", by_path ? one : "swapped");
     pthread_create(&thread, 0, by_path ? swap_path : swap_link, 0);
+    while (!by_path && access(path, F_OK)) usleep(100);
     for (int i = 0; i < tries; i++) {
         char text[64] = "";
         sched_yield();
