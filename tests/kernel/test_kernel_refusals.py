@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,7 @@ rules:
   - match: {action: fs_write, target_glob: "**/scoped"}
     decision: allow
     scope: "$PWD"
-  - match: {action: net_egress, target_glob: "127.0.0.1:4"}
+  - match: {action: net_egress, target_glob: "127.0.0.1:PORT"}
     decision: deny
     reason: "no such port"
   - match: {action: fs_write, target_glob: "$PWD/**"}
@@ -52,6 +53,9 @@ class Refusal:
     root: bool = False
 
 
+# Somebody must listen: a connection that nobody would take is not decided but refused as by the kernel.
+LISTENER = socket.create_server(("127.0.0.1", 0))
+PORT = str(LISTENER.getsockname()[1])
 TOUCH = os.path.realpath(shutil.which("touch") or "/usr/bin/touch")
 STARTUP = "guard shell-startup: runs at every login or new shell"
 REFUSALS = {
@@ -60,7 +64,7 @@ REFUSALS = {
     "rule, of one end": Refusal(
         "rename", "{p}/denied", "rule 3 (line 8): not this one", "fs_write {p}/denied2"
     ),
-    "rule, connection": Refusal("connect", "4", "rule 6 (line 17): no such port", "net_egress 127.0.0.1:4"),
+    "rule, connection": Refusal("connect", "{port}", "rule 6 (line 17): no such port", "net_egress 127.0.0.1:{port}"),
     "default": Refusal("write", "{o}/x", "default", default="deny"),
     "scope": Refusal("write", "{o}/scoped", "outside the scope of rule 5: outside $PWD"),
     "operator": Refusal("write", "{p}/asked", "operator; asked by rule 4 (line 11): looked at"),
@@ -80,7 +84,7 @@ REFUSALS = {
         "fs_write /proc/PID/attr/current",
     ),
     "no connections": Refusal(
-        "connect", "9", "gate: --no-net: no connections in this session", "net_egress 127.0.0.1:9",
+        "connect", "{port}", "gate: --no-net: no connections in this session", "net_egress 127.0.0.1:{port}",
         options={"network": False},
     ),
 }  # fmt: skip
@@ -92,7 +96,7 @@ def tried(world: World, refusal: Refusal, stderr: str) -> tuple[list[Any], str]:
     world.file(world.project / "denied")
     command = world.python("refused", stderr, refusal.action, spelled(world, refusal.target))
     with world.start(
-        *command, policy=RULES % refusal.default, operator=wait, **refusal.options
+        *command, policy=RULES.replace("PORT", PORT) % refusal.default, operator=wait, **refusal.options
     ) as run:  # fmt: skip
 
         def answer(ask: Ask) -> None:
@@ -107,7 +111,7 @@ def tried(world: World, refusal: Refusal, stderr: str) -> tuple[list[Any], str]:
 
 
 def spelled(world: World, text: str) -> str:
-    return text.format(p=world.project, o=world.outside, h=world.home)
+    return text.format(p=world.project, o=world.outside, h=world.home, port=PORT)
 
 
 def says(world: World, refusal: Refusal, heard: str) -> bool:
