@@ -33,7 +33,12 @@ from left_padder import pad
 
 print(pad(" ".join(["hello", *sys.argv[1:]])))
 """
-_UNORDERED = ("adding a hook", "sending", "cleaning up")  # what the package says before each thing of its own
+_UNORDERED = (
+    "adding a hook",
+    "looking at",
+    "sending",
+    "cleaning up",
+)  # what the package says before each thing of its own
 
 
 @dataclass(frozen=True)

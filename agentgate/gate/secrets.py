@@ -46,7 +46,9 @@ class Secret:
         return not self.alone or all(word in _TALKING for word in argv[1:])
 
 
-_TALKING = frozenset(("-i", "-l", "-il", "-li", "--login", "-q"))
+_TALKING = frozenset(
+    ("-i", "-l", "-il", "-li", "--login", "-q", "--norc", "--noprofile", "--no-rcs", "--posix")
+)
 
 
 def _secret(

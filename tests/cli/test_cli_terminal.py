@@ -47,7 +47,10 @@ def test_the_operators_terminal_is_out_of_reach(world: World) -> None:
         terminal.type("\n")
     with Terminal(world, *NAMING, *world.command("run", "--gate", "kernel", "--", *agent)) as terminal:
         name = os.ttyname(terminal._slave)
-        terminal.wait("reads EBUSY")
+        terminal.wait("guard read-devices")
+        assert "fs_read" in terminal.text and name in terminal.text
+        terminal.answer("d")
+        terminal.wait("reads EACCES")
         terminal.wait("guard gate")
         assert "fs_write" in terminal.text and name in terminal.text and exclusive(terminal)
         terminal.answer("d")

@@ -70,6 +70,7 @@ ASKED = [
     "net_egress localhost:DOCS",
     f"exec {INSTALL}",
     "fs_write ~/.bashrc",
+    "fs_read ~/.ssh/id_ed25519",
     "net_egress 127.0.0.1:THIEF",
     "fs_write ~/thesis/thesis.txt",
 ]
@@ -95,7 +96,12 @@ async def test_what_nobody_ordered_is_stopped_and_the_rest_is_done() -> None:
         assert "✗" not in on.report()
         denied = [entry.record.action for entry in Log(on.settings.audit) if
                   entry.record.answer.verdict is Verdict.DENY]  # fmt: skip
-        assert [action.kind for action in denied] == [Kind.FS_WRITE, Kind.NET_EGRESS, Kind.FS_WRITE]
+        assert [action.kind for action in denied] == [
+            Kind.FS_WRITE,
+            Kind.FS_READ,
+            Kind.NET_EGRESS,
+            Kind.FS_WRITE,
+        ]
         root = on.world.root
     assert not root.exists()
 

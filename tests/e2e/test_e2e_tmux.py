@@ -219,6 +219,7 @@ def test_the_demo_from_its_first_line_to_its_last(world: World) -> None:
             ("net_egress localhost:", "a"),
             ("exec sh vendor/left-padder/install.sh", "a"),
             ("home/.bashrc", "d"),
+            ("home/.ssh/id_ed25519", "d"),
             ("net_egress 127.0.0.1:", "d"),
             ("thesis/thesis.txt", "d"),
         ):

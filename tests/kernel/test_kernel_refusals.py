@@ -64,7 +64,9 @@ REFUSALS = {
     "rule, of one end": Refusal(
         "rename", "{p}/denied", "rule 3 (line 8): not this one", "fs_write {p}/denied2"
     ),
-    "rule, connection": Refusal("connect", "{port}", "rule 6 (line 17): no such port", "net_egress 127.0.0.1:{port}"),
+    "rule, connection": Refusal(
+        "connect", "{port}", "rule 6 (line 17): no such port", "net_egress 127.0.0.1:{port}"
+    ),
     "default": Refusal("write", "{o}/x", "default", default="deny"),
     "scope": Refusal("write", "{o}/scoped", "outside the scope of rule 5: outside $PWD"),
     "operator": Refusal("write", "{p}/asked", "operator; asked by rule 4 (line 11): looked at"),

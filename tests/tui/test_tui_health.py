@@ -69,7 +69,7 @@ async def test_the_room_goes_on_while_it_is_tried(tmp_path: Path) -> None:
             before = time.monotonic()
             await asyncio.sleep(0.01)
             longest = max(longest, time.monotonic() - before)
-        assert longest < 0.5, "the loop stood still"
+        assert longest < 2, "the loop stood still"
         await pilot.press("a")  # closes nothing and decides nothing: a cover is over the question
         assert not question.done()
         await pilot.press("escape")

