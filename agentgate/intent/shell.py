@@ -17,6 +17,8 @@ SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"})
 _LIMIT = 16_384  # characters looked at: what a command is for is not worth more of the time of the app
 _WITH_VALUE = frozenset({"-o", "+o", "-O", "+O", "--rcfile", "--init-file"})
 _EVAL = re.compile(r"(?:^|&&|;|\n)\s*(?:\\?builtin\s+)?eval\s+(?=')")
+# What is escaped or quoted; the group is what stands in double quotes.
+_QUOTED = re.compile(r"""\\[^\n]|'[^']*'|"((?:\\.|[^"\\])*)\"""", re.DOTALL)
 _METACHARACTERS = re.compile(r"[|&;<>()$`\n*?\[#~=%{}!]")
 
 
@@ -122,5 +124,10 @@ def plain_command(text: str) -> tuple[str, ...]:
         words = tuple(shlex.split(text[:_LIMIT]))
     except ValueError:
         return ()
-    bare = re.sub(r"'[^']*'", "", text[:_LIMIT])
+    bare = _QUOTED.sub(lambda quoted: _expanded(quoted[1] or ""), text[:_LIMIT])
     return () if _METACHARACTERS.search(bare) else words
+
+
+def _expanded(text: str) -> str:
+    """Those characters of a double-quoted text that a shell does more with than to take them."""
+    return "".join(char for char in text if char in "$`") + ("\n" if "\\\n" in text else "")

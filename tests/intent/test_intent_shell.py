@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentgate.intent import unwrap_shell
@@ -81,6 +81,9 @@ def test_what_is_no_shell_command_has_none(argv: tuple[str, ...]) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example("\\';\\'\\\\")
+@example('"it\'s" ; x "\'"')
+@example('a "\\\n"')
 @given(st.text("abc '\"\\$|;\n", min_size=1, max_size=12))
 def test_a_plain_command_is_what_the_shell_makes_of_it(text: str) -> None:
     """Where we say that text is one command, a real shell splits it the same way."""
