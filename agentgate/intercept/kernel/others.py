@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import LET_GO, LetGo
@@ -22,7 +23,11 @@ def _on(caller: Caller, pid: int) -> LetGo:
 
 def _signal(caller: Caller, pid: int) -> LetGo:
     if pid == 0:
-        return LET_GO  # the caller's own process group... which holds only processes of the tree
+        # the caller's own process group, which holds only processes of the tree; but where the agent shares
+        # a terminal with the app, it may be the app's
+        if os.getpgid(caller.proc.pid) == os.getpgrp():
+            raise fail(errno.EPERM)
+        return LET_GO
     if pid < 0:
         raise fail(errno.EPERM)  # groups and everybody: cannot be told apart here
     return _on(caller, pid)
