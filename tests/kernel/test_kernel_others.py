@@ -14,6 +14,11 @@ import pytest
 from harness import World, allow, deny
 from outsiders import READER, outsider
 
+from agentgate.intercept.kernel.caller import Caller
+from agentgate.intercept.kernel.effect import LET_GO
+from agentgate.intercept.kernel.others import HANDLERS
+from agentgate.intercept.kernel.procs import Procs
+
 CORES = """\
 import os, resource, signal, sys
 where, way = sys.argv[1:]
@@ -186,3 +191,21 @@ def test_a_terminal_that_was_ones_own_is_not_for_ever(worlds: World) -> None:
             for pair in mine:
                 for descriptor in pair:
                     os.close(descriptor)
+
+
+@pytest.mark.parametrize("session", [False, True], ids=["the gate's group", "a group of its own"])
+def test_a_signal_to_the_own_group(session: bool) -> None:
+    """Held where Landlock does not confine signals: real processes, the handler alone, as no kernel of that
+    age is here."""
+    child = subprocess.Popen(["sleep", "60"], start_new_session=session)
+    try:
+        caller = Procs(child.pid).of(child.pid)
+        kill = HANDLERS["kill"]
+        if session:
+            assert kill(Caller(child.pid, caller), (0, signal.SIGTERM, 0, 0, 0, 0)) is LET_GO
+        else:
+            with pytest.raises(PermissionError):
+                kill(Caller(child.pid, caller), (0, signal.SIGTERM, 0, 0, 0, 0))
+    finally:
+        child.kill()
+        child.wait(10)
