@@ -45,9 +45,9 @@ def test_what_is_the_filters_alone(tmp_path: Path) -> None:
         landlock.restrict(HERE)
         with pytest.raises(PermissionError):
             path.write_text("other")
-        os.chmod(path, 0o400)
-        os.utime(path, (1, 1))
         os.truncate(path, 2)
+        os.utime(path, (1, 1))
+        os.chmod(path, 0o400)
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(tmp_path / "socket"))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
