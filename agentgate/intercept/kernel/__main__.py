@@ -99,7 +99,7 @@ def main(link: socket.socket) -> int:
         return 1
     names = _names(order, network)
     if os.geteuid() == 0:
-        caps.drop()  # what is done for the agent is done with no more rights than it has itself
+        caps.drop(caps.WARDEN)  # what is done for the agent is done with little more than it has itself
     raise_open_files()
     os.chdir("/")
     context = Context(order["project"], order["home"], order["env"])

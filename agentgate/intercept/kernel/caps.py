@@ -11,24 +11,28 @@ from typing import Final
 
 from agentgate.intercept.kernel import libc
 
-__all__ = ["KEPT", "drop", "none"]
+__all__ = ["KEPT", "WARDEN", "drop", "none"]
 
 _CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE, _SETPCAP = 0, 1, 3, 4, 5, 10, 8
+_SETGID, _SETUID, _SETFCAP = 6, 7, 31
 KEPT: Final = frozenset({_CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE})
+# The warden does what the agent may, with what that takes, and writes the maps of the agent's own user
+# namespaces (user_namespaces(7)); nothing else, so no terminal that is kept from others opens for it.
+WARDEN: Final = KEPT | {_SETGID, _SETUID, _SETFCAP}
 
 _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _CLEAR_ALL = 23, 24, 47, 4
 
 
-def drop() -> None:
-    """Keep only KEPT in every set of this thread, for ever (with no_new_privs). For root only."""
+def drop(kept: frozenset[int] = KEPT) -> None:
+    """Keep only ``kept`` in every set of this thread, for ever (with no_new_privs). For root only."""
     for capability in range(64):
         try:
-            if libc.prctl(_PR_CAPBSET_READ, capability) and capability not in KEPT:
+            if libc.prctl(_PR_CAPBSET_READ, capability) and capability not in kept:
                 libc.prctl(_PR_CAPBSET_DROP, capability)
         except OSError:
             break  # past the last capability this kernel knows
     libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL)
-    mask = sum(1 << capability for capability in KEPT)
+    mask = sum(1 << capability for capability in kept)
     libc.capset(mask, mask)
 
 
