@@ -14,11 +14,12 @@ from agentgate.intercept.kernel import libc
 __all__ = ["KEPT", "WARDEN", "drop", "none"]
 
 _CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE, _SETPCAP = 0, 1, 3, 4, 5, 10, 8
-_SETGID, _SETUID, _SETFCAP = 6, 7, 31
+_SETGID, _SETUID, _SETFCAP, _SYS_PTRACE = 6, 7, 31, 19
 KEPT: Final = frozenset({_CHOWN, _DAC_OVERRIDE, _FOWNER, _FSETID, _KILL, _NET_BIND_SERVICE})
-# The warden does what the agent may, with what that takes, and writes the maps of the agent's own user
-# namespaces (user_namespaces(7)); nothing else, so no terminal that is kept from others opens for it.
-WARDEN: Final = KEPT | {_SETGID, _SETUID, _SETFCAP}
+# The warden does what the agent may, with what that takes, writes the maps of the agent's own user
+# namespaces (user_namespaces(7)), and looks at processes to tell where a path through them ends; nothing
+# else, so no terminal that is kept from others opens for it.
+WARDEN: Final = KEPT | {_SETGID, _SETUID, _SETFCAP, _SYS_PTRACE}
 
 _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _CLEAR_ALL = 23, 24, 47, 4
 
