@@ -21,6 +21,7 @@ static void *swap_path(void *nothing) {
 static void *swap_link(void *nothing) {
     char next[4200];
     snprintf(next, sizeof next, "%s.next", path);
+    unlink(next); /* a run before may have ended between the two calls, and no link could be made again */
     for (int turn = 0; !over; turn++)
         if (!symlink(turn % 2 ? one : two, next)) {
             rename(next, path);
