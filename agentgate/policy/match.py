@@ -77,6 +77,8 @@ class Compiled:
             Decision.DENY, Source.SCOPE, rule.number, rule.line, rule.reason or f"outside {rule.scope}"
         )
         self.now = context.now
+        self._kind = kind
+        self._covers: re.Pattern[str] | None = None
         self.tests: list[Callable[[str], bool]] = []
         self.regex = "" if rule.targets else ".*"
         self.named: re.Pattern[str] | None = None  # the unix sockets that the rule names
@@ -117,6 +119,13 @@ class Compiled:
     def conditional(self) -> bool:
         """Whether it takes more than the target to know that the rule holds."""
         return self.within is not None or self.rule.until is not None
+
+    def covers(self, target: str) -> bool:
+        """Whether one of the rule's globs is for ``target``."""
+        if self._covers is None:
+            self._covers = _compile(self.regex or "(?!)")
+        plain = canonical(target) if self._kind is Kind.NET_EGRESS else target
+        return bool(self._covers.fullmatch(plain)) or any(test(plain) for test in self.tests)
 
     def on(self, target: str) -> Ruling:
         """The ruling on a target that matches.

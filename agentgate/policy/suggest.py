@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from agentgate.actions import Action, Decision, Kind
 from agentgate.escape import printable
 from agentgate.policy.glob import escape
+from agentgate.policy.model import Rule
 
 __all__ = ["Draft", "quote", "suggest"]
 
@@ -38,6 +39,11 @@ class Draft:
     targets: tuple[str, ...]
     decision: Decision
     reason: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that this becomes, without its place."""
+        return Rule(0, 0, self.action, self.targets, None, self.decision, None, self.reason.strip())
 
     def to_yaml(self, indent: int = 2, offset: int = 2, step: int = 2) -> list[str]:
         """The lines (without line ends) of a block sequence item: ``indent`` spaces, the dash, its keys
