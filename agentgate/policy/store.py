@@ -15,7 +15,7 @@ from agentgate.policy.model import Policy
 from agentgate.policy.nodes import MAX_BYTES
 from agentgate.policy.suggest import Draft
 
-__all__ = ["BUILT_IN", "PolicyFile", "default_text", "find_policy"]
+__all__ = ["BUILT_IN", "Change", "PolicyFile", "default_text", "find_policy"]
 
 BUILT_IN = "built-in default"
 
@@ -33,9 +33,26 @@ def _anything(policy: Policy) -> None:
     pass
 
 
+Edit = Callable[[str, str], str]
+"""Makes a new text of the old one and of the file's name in errors. Raises PolicyError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was written by this session: ``path`` and ``label`` as they were before it (None: the built-in
+    default, of which a file was made), and the bytes before and after."""
+
+    what: str
+    path: Path | None
+    label: str
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+
+
 @dataclass
 class PolicyFile:
-    """``path`` None stands for the built-in default; the first ``add`` then writes ``new_path``.
+    """``path`` None stands for the built-in default; the first ``add`` then writes ``new_path``. ``changes``
+    are this session's own, which can be taken back, the last first.
 
     Not for several threads. Writers elsewhere are noticed (``changed``), not locked out.
     """
@@ -43,6 +60,7 @@ class PolicyFile:
     path: Path | None
     label: str
     new_path: Path = field(default_factory=lambda: Path("policy.yaml"))
+    changes: list[Change] = field(default_factory=list, init=False, repr=False)
     _loaded: bytes | None = field(default=None, init=False, repr=False)
     _tried: bytes | None = field(default=None, init=False, repr=False)
 
@@ -91,9 +109,14 @@ class PolicyFile:
         return insert_rule(self.text(), draft, before, self.label)
 
     def add(self, draft: Draft, before: int | None, check: Check = _anything) -> Policy:
-        """Write ``draft`` in front of rule ``before`` (behind the last one when None) and load the result.
+        """Write ``draft`` in front of rule ``before`` (behind the last one when None); see ``change``."""
+        what = f"{draft.decision} {draft.action or 'any action'} {' | '.join(draft.targets)}".rstrip()
+        return self.change(lambda text, label: insert_rule(text, draft, before, label), what, check)
 
-        The built-in default cannot be written: it is copied to ``./policy.yaml`` with the rule in it, and
+    def change(self, edit: Edit, what: str, check: Check = _anything) -> Policy:
+        """Write what ``edit`` makes of the text and load it; ``what`` is what ``undo`` calls it.
+
+        The built-in default cannot be written: it is copied to ``./policy.yaml`` with the change in it, and
         this object stands for that file from then on (``path`` and ``label`` change). Refused with
         PolicyError, and nothing written, when the file is not the one last loaded, cannot be edited, or
         ``check`` refuses the outcome.
@@ -101,20 +124,50 @@ class PolicyFile:
         data = self._read()
         if self._loaded is not None and data != self._loaded:
             raise PolicyError("the file was changed meanwhile; load it again first", self.label)
-        target = self.path or self.new_path
         label = self.label if self.path else self.new_path.name
-        text = insert_rule(decode(data, self.label), draft, before, label)
+        text = edit(decode(data, self.label), label)
+        change = Change(what, self.path, self.label, data, text.encode("utf-8"))
+        policy = self._put(text, self.path or self.new_path, label, check, new=self.path is None)
+        self.changes.append(change)
+        return policy
+
+    def undo(self, check: Check = _anything) -> tuple[Change, Policy]:
+        """Take the last ``change`` back: the text before it stands in the file again, or the file that it
+        made is gone and the built-in default is in force. Raises PolicyError, and nothing is written, when
+        there is none, or when somebody else changed the file since."""
+        if not self.changes:
+            raise PolicyError("no rule was changed in this session", self.label)
+        change = self.changes[-1]
+        if self._read() != change.after:
+            raise PolicyError("the file was changed since by somebody else; edit it by hand", self.label)
+        if change.path is not None:
+            text = decode(change.before, change.label)
+            policy = self._put(text, change.path, change.label, check, new=False)
+        else:
+            policy = load_text(decode(change.before, change.label), change.label)
+            check(policy)
+            try:
+                self.new_path.unlink()
+            except OSError as error:
+                raise PolicyError(f"cannot be removed: {error.strerror or error}", self.label) from None
+            self.path, self.label = None, change.label
+            self._loaded = self._tried = change.before
+        self.changes.pop()
+        return change, policy
+
+    def _put(self, text: str, target: Path, label: str, check: Check, *, new: bool) -> Policy:
+        """Write ``text`` to ``target``, a ``new`` file or the one that is there, and stand for it."""
         policy = load_text(text, label)
         check(policy)
-        new = text.encode("utf-8")
+        data = text.encode("utf-8")
         try:
-            _write(target, new, exclusive=self.path is None)
+            _write(target, data, exclusive=new)
         except FileExistsError:
             raise PolicyError("exists already; start again to use it", label) from None
         except OSError as error:
             raise PolicyError(f"cannot be written: {error.strerror or error}", label) from None
         self.path, self.label = target, label
-        self._loaded = self._tried = new
+        self._loaded = self._tried = data
         return policy
 
 

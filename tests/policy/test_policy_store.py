@@ -128,3 +128,56 @@ def test_the_built_in_default_takes_no_other_files_place(tmp_path: Path) -> None
         policy.add(DRAFT, 1)
     assert (tmp_path / "policy.yaml").read_text() == TEXT
     assert policy.path is None
+
+
+def test_undo_takes_changes_back_last_first(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    policy.add(DRAFT, 1)
+    once = policy.path.read_bytes()
+    policy.add(Draft(Kind.NET_EGRESS, ("a.org", "b.org"), Decision.DENY), None)
+    change, loaded = policy.undo()
+    assert change.what == "deny net_egress a.org | b.org"
+    assert policy.path.read_bytes() == once and len(loaded.rules) == 2
+    assert not policy.changed() and not policy.news()
+    policy.undo()
+    assert policy.path.read_text() == TEXT and policy.path.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(PolicyError, match="no rule was changed in this session"):
+        policy.undo()
+
+
+def test_undo_overwrites_nothing_of_another_writer(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    policy.add(DRAFT, 1)
+    theirs = policy.path.read_text() + "# theirs\n"
+    policy.path.write_text(theirs)
+    for _ in range(2):  # as well once it was loaded
+        with pytest.raises(PolicyError, match="changed since by somebody else"):
+            policy.undo()
+        policy.load()
+    assert policy.path.read_text() == theirs
+
+
+def test_undo_leaves_all_as_it_is_when_the_old_text_is_refused(policy: PolicyFile) -> None:
+    policy.load()
+    loaded = policy.add(DRAFT, 1)
+
+    def check(_: object) -> None:
+        raise PolicyError("not here", "policy.yaml")
+
+    with pytest.raises(PolicyError, match="not here"):
+        policy.undo(check)
+    assert policy.load() == loaded
+    policy.undo()
+
+
+def test_undo_of_the_file_that_was_made_brings_the_built_in_default_back(tmp_path: Path) -> None:
+    policy = find_policy(None, {}, tmp_path)
+    before = policy.load()
+    policy.add(DRAFT, 1)
+    _, loaded = policy.undo()
+    assert loaded == before and (policy.path, policy.label) == (None, BUILT_IN)
+    assert os.listdir(tmp_path) == [] and not policy.changed()
+    policy.add(DRAFT, 1)  # and it can be made again
+    assert policy.path == tmp_path / "policy.yaml"
