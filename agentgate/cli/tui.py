@@ -48,6 +48,6 @@ def _run(args: argparse.Namespace) -> int:
         from agentgate.demo import main as demo
 
         return demo(GateChoice(args.gate))
-    from agentgate.tui.app import run
+    from agentgate.tui.running import run
 
     return run(chosen)

@@ -87,7 +87,7 @@ def main(gate: GateChoice = GateChoice.AUTO) -> int:
     Raises GateUnavailable where the gate cannot be had, OSError when the demo cannot be set up.
     """
     from agentgate.session import Session
-    from agentgate.tui.app import run_tui
+    from agentgate.tui.running import run_tui
 
     with stage(gate) as on:
         status = run_tui(Session(on.settings))

@@ -22,51 +22,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import constants, events
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
-from agentgate.doctor.remote import examine
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
-from agentgate.policy.errors import PolicyError
 from agentgate.pty import Pty
 from agentgate.session import Session
-from agentgate.settings import Settings
-from agentgate.terminal import alone
 from agentgate.tui import attention, bars
 from agentgate.tui.inputs import (
-    AlwaysRefused,
-    AskAlways,
     Clicked,
     Drawn,
-    Effect,
-    Examine,
-    Give,
     Happening,
     HintOver,
-    Leave,
-    Move,
+    Pasted,
     Pressed,
-    Quit,
     Resized,
-    SendLeader,
-    SheetReady,
     Subject,
-    WriteFailed,
-    WriteRule,
 )
-from agentgate.tui.launch import pane_environment, summary, terminal_is_gone, terminal_output
+from agentgate.tui.launch import pane_environment, terminal_is_gone
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
+from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
 from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
 from agentgate.tui.step import step
 from agentgate.tui.theme import DARK, VARIABLES
-from agentgate.tui.widgets.health import Health
 from agentgate.tui.widgets.queue import QueuePanel
 
-__all__ = ["GATE_LOST", "ControlRoom", "run", "run_tui"]
+__all__ = ["GATE_LOST", "ControlRoom"]
 
 GATE_LOST = 70
 """Exit status when the gate was lost and the agent's own status is not known (EX_SOFTWARE, sysexits.h)."""
@@ -77,9 +62,6 @@ may hold the terminal open."""
 
 BATCH = 1000
 """Events taken in before keys get their turn again: about 30 ms of them."""
-
-ESCAPE_SECONDS = 0.025
-"""How long an escape may turn out to be the begin of another key's sequence."""
 
 
 class ControlRoom(App[int], inherit_bindings=False):
@@ -107,6 +89,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._queue = session.hub.subscribe()
         self._pty: Pty | None = None
         self._overlay = Overlay(self, self._room, session)
+        self._performing = Performing(self, session, self._room, self._overlay)
         self._output_ended = asyncio.Event()
         self._leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,8 +123,8 @@ class ControlRoom(App[int], inherit_bindings=False):
             return
         pty.close_slave()
         pane.attach(pty)
-        self._spawn(self._pump())
-        self._show()
+        self.spawn(self._pump())
+        self.show()
 
     async def _pump(self) -> None:
         """Carry what the session says into the app's own queue of messages, in batches."""
@@ -152,18 +135,18 @@ class ControlRoom(App[int], inherit_bindings=False):
             self.post_message(self.Happened(batch))
             await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
 
-    async def _leave_after_output(self) -> None:
+    async def leave_after_output(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._output_ended.wait(), LAST_OUTPUT_SECONDS)
         await asyncio.sleep(0.05)  # the last lines are painted
         if not self.state.asks:
-            await self._leave()
+            await self.leave()
 
     def end_by_signal(self, number: int) -> None:
         """End the agent, then the app, with the status of a program that signal ``number`` ended."""
-        self._spawn(self._leave(128 + number))
+        self.spawn(self.leave(128 + number))
 
-    async def _leave(self, status: int | None = None) -> None:
+    async def leave(self, status: int | None = None) -> None:
         """End the agent if it still runs, and exit with ``status``, else with the agent's."""
         if self._leaving:
             return
@@ -195,7 +178,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             self._room.pane.detach()
             self._pty.close()
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -212,61 +195,10 @@ class ControlRoom(App[int], inherit_bindings=False):
             result = step(self.state, happening, time.monotonic() if at is None else at)
             self.state = result.state
             for effect in result.effects:
-                self._do(effect)
+                self._performing.do(effect)
         if not all(isinstance(happening, Decided) for happening in happenings):
             self._after(before)
-            self._show()
-
-    def _do(self, effect: Effect) -> None:
-        match effect:
-            case Give(number, verdict):
-                self.session.gate.answer(number, verdict)
-            case AskAlways(number):
-                self._offer_always(number)
-            case WriteRule(number):
-                self._write_rule(number)
-            case SendLeader():
-                self._room.pane.send_leader()
-            case Move(panel, how):
-                (self._overlay if panel is None else self._room.panels[panel]).move(how)
-            case Leave():
-                self._spawn(self._leave_after_output())
-            case Quit():
-                self._spawn(self._leave())
-            case Examine():
-                if not self._overlay.health.trying:
-                    self._overlay.health = Health(trying=True)
-                    self._spawn(self._examine())
-
-    async def _examine(self) -> None:
-        """Find out, in a process of its own, what holds on this machine; the cover shows it."""
-        try:
-            self._overlay.health = Health(await examine())
-        except OSError as error:
-            self._overlay.health = Health(error=error.strerror or str(error))
-        self._show()
-
-    def _offer_always(self, number: int) -> None:
-        ask = self.state.ask(number)
-        if ask is None:
-            return
-        refusal = self.session.may_always(ask)
-        if refusal:
-            self.tell(AlwaysRefused(refusal))
-        else:
-            self._overlay.draft = self.session.draft(ask)
-            self.tell(SheetReady(number))
-
-    def _write_rule(self, number: int) -> None:
-        """Write the rule that the sheet shows; the question's end comes back as an event."""
-        ask = self.state.ask(number)
-        draft = self._overlay.draft
-        if ask is None or draft is None:
-            return
-        try:
-            self.session.allow_always(ask, draft)
-        except (PolicyError, OSError) as error:
-            self.tell(WriteFailed(str(error)))
+            self.show()
 
     def _after(self, before: State) -> None:
         """The timers and signals that follow a change of the state."""
@@ -274,7 +206,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         if state.subject is not None and state.drawn_at is None:
             self.call_after_refresh(self._drawn, state.subject)
         if state.drawn_at is not None and before.drawn_at is None:
-            self.set_timer(ARM_SECONDS + 0.01, self._show)
+            self.set_timer(ARM_SECONDS + 0.01, self.show)
         if state.hint is not None and state.hint != before.hint and not state.hint.urgent:
             at = state.hint.at
             self.set_timer(HINT_SECONDS, lambda: self.tell(HintOver(at)))
@@ -295,7 +227,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             reads=session.holds_reads,
         )  # fmt: skip
 
-    def _show(self) -> None:
+    def show(self) -> None:
         if not self._room.is_mounted or self._leaving:
             return
         state, now = self.state, time.monotonic()
@@ -306,7 +238,7 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def _every_second(self) -> None:
         if self.state.asks:
-            self._show()
+            self.show()
         if not self.is_headless and terminal_is_gone():
             self.end_by_signal(signal.SIGHUP)
 
@@ -317,13 +249,12 @@ class ControlRoom(App[int], inherit_bindings=False):
     # What Textual tells
 
     async def on_event(self, event: events.Event) -> None:
-        if (
-            isinstance(event, events.Key)
-            and not event.is_forwarded
-            and not self.state.agent_has_keys_for(event.key)
-        ):
+        if isinstance(event, events.Key) and not event.is_forwarded and self.state.takes(event.key):
             self.app_focus = True
-            self.tell(Pressed(event.key), at=event.time)
+            self.tell(Pressed(event.key, event.character), at=event.time)
+            return
+        if isinstance(event, events.Paste) and not event.is_forwarded and self.state.prompt is not None:
+            self.tell(Pasted(event.text))
             return
         await super().on_event(event)
 
@@ -359,37 +290,3 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_terminal_pane_bell(self) -> None:
         self._attention.ring(self)
-
-
-def run_tui(session: Session) -> int:
-    """Run the session in the control room until it is left; returns the exit status, the agent's.
-
-    Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
-    """
-    with terminal_output(), alone():
-        return asyncio.run(_run(session))
-
-
-async def _run(session: Session) -> int:
-    if "ESCDELAY" not in os.environ:  # Textual's 100 ms would be felt at every escape in vim
-        constants.ESCAPE_DELAY = ESCAPE_SECONDS  # type: ignore[misc]
-    app = ControlRoom(session)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, app.end_by_signal, number)
-    try:
-        status = await app.run_async()
-    finally:
-        await session.close()
-    if app.start_error is not None:
-        raise app.start_error
-    if status is None:  # Textual has said what went wrong
-        return 1
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        print(summary(app.state, session.settings.audit), flush=True)
-    return status
-
-
-def run(settings: Settings) -> int:
-    """`run_tui` on a new session. Raises PolicyError or OSError when its policy cannot be loaded."""
-    return run_tui(Session(settings))

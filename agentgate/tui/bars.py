@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from agentgate.tui import commands, words
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
 from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
 
-__all__ = ["PORTABLE", "Facts", "alert", "banner", "header", "hints", "tab_at", "tabs"]
+__all__ = ["PORTABLE", "Facts", "alert", "banner", "header", "hints", "prompt", "tab_at", "tabs"]
 
 PORTABLE = "portable gate: PATH + proxy only"
 """What the header says of the shim gate, so that nobody takes it for the kernel's."""
@@ -71,15 +74,19 @@ def header(state: State, facts: Facts, cells: int) -> Line:
 def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     """The bottom line: what was just said, else the keys that act here. ``armed`` whether the verdict
     keys count already, ``always`` whether that is offered."""
+    if state.prompt is not None:
+        return prompt(state.prompt, cells)
     if state.hint:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
     leader = commands.key_label(commands.LEADER)
     keys: list[Line] = []
-    context = state.context if state.context in (Context.LEADER, Context.CONTROL) else None
-    if context is None and state.mode is Mode.CONTROL:
-        context = Context.CONTROL
-    for command in commands.of(context or Context.LEADER):
+    context = Context.LEADER if state.leader else None
+    offered = commands.of(Context.LEADER)
+    if state.mode is Mode.CONTROL:
+        context = commands.PANELS.get(state.panel, Context.CONTROL)
+        offered = commands.offered(context)
+    for command in offered:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
         verdict = command.id in ("allow", "deny", "always")
@@ -98,6 +105,25 @@ def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
         if width(line) <= cells + len(gap):
             break
     return fit(line, cells)
+
+
+def prompt(typed: Prompt, cells: int) -> Line:
+    """The line that a text is typed into, its cursor in view."""
+    label: Line = ((f" {typed.label} ", Ink.CONTROL), (" ", Ink.PLAIN))
+    right: Line = (("  enter", Ink.KEY), (" ok  ", Ink.DIM), ("esc", Ink.KEY), (" cancel ", Ink.DIM))
+    if typed.error:
+        right = (("  ", Ink.PLAIN), (clip(outside(typed.error, 400), cells // 2), Ink.DENY), (" ", Ink.PLAIN))
+    room = cells - width(label) - width(right) - 1
+    if room < 12:
+        right, room = (), cells - width(label) - 1
+    before, after = typed.text[: typed.at], typed.text[typed.at :]
+    before = words.clip_end(before, max(room - 1, 0))
+    under, after = after[:1] or " ", after[1:]
+    after = clip(after, max(room - cell_len(before) - cell_len(under), 0))
+    if not typed.text and typed.hint:
+        after = clip(typed.hint, max(room - 1, 0))
+    rest = (after, Ink.PLAIN if typed.text else Ink.DIM)
+    return spread((*label, (before, Ink.PLAIN), (under, Ink.CURSOR), rest), right, cells)
 
 
 def alert(state: State, cells: int) -> Line:

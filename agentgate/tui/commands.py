@@ -1,7 +1,8 @@
 """The one table of what the operator can do: keys, hint line, help and (later) the palette come from here.
 
 A command has a context: the same key may mean different things after the leader, in CONTROL, and on a
-sheet. Keys are named as Textual names them. In AGENT mode there is no command at all but the leader
+sheet. In CONTROL the panel that has the keys has a context of its own, whose commands come before the ones
+of CONTROL. Keys are named as Textual names them. In AGENT mode there is no command at all but the leader
 itself: every other key belongs to the agent.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["COMMANDS", "LEADER", "Command", "Context", "find", "key_label", "of"]
+from agentgate.tui.modes import Panel
+
+__all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "find", "key_label", "of", "offered"]
 
 LEADER = "ctrl+right_square_bracket"
 """``ctrl+]``, the key by which telnet and virsh consoles are left."""
@@ -21,9 +24,25 @@ class Context(StrEnum):
 
     LEADER = "In AGENT mode, after ctrl+]"
     CONTROL = "In CONTROL mode"
+    QUEUE = "In the queue"
+    DETAIL = "In the shown action"
+    AUDIT = "In the audit view"
+    POLICY = "In the policy panel"
+    FILES = "In the files panel"
     SHEET = "On the sheet of a rule"
     QUIT = "When asked about quitting"
     READ = "When reading this help, an action, a rule or what holds"
+    PROMPT = "When typing a text into the bottom line"
+    FORM = "In an editor or a form"
+
+
+PANELS = {
+    Panel.QUEUE: Context.QUEUE,
+    Panel.DETAIL: Context.DETAIL,
+    Panel.AUDIT: Context.AUDIT,
+    Panel.POLICY: Context.POLICY,
+}
+"""The context of each panel; what it does not know is looked up in CONTROL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,7 @@ class Command:
 
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
+_T = Context.PROMPT
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
@@ -77,7 +97,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-down", _R, ("pagedown", "space"), "One page down"),
     Command("page-up", _R, ("pageup",), "One page up"),
     Command("close", _R, ("escape", "q", "enter", "question_mark", "f1"), "Close", "close"),
+    Command("enter-text", _T, ("enter",), "Take the text", "ok"),
+    Command("close-text", _T, ("escape",), "Close it", "cancel"),
 )
+
+_IN_PANEL = frozenset({*PANELS.values(), Context.FILES})
 
 _BY_KEY = {(command.context, key): command for command in COMMANDS for key in command.keys}
 
@@ -94,13 +118,24 @@ _LABELS = {
 
 
 def find(context: Context, key: str) -> Command | None:
-    """The command of ``key`` in ``context``."""
-    return _BY_KEY.get((context, key))
+    """The command of ``key`` in ``context``; in a panel its own before CONTROL's."""
+    found = _BY_KEY.get((context, key))
+    if found is None and context in _IN_PANEL:
+        return _BY_KEY.get((Context.CONTROL, key))
+    return found
 
 
 def of(context: Context) -> list[Command]:
-    """All commands of a context, in the table's order."""
+    """All commands of a context alone, in the table's order."""
     return [command for command in COMMANDS if command.context is context]
+
+
+def offered(context: Context) -> list[Command]:
+    """What keys do in a panel: its own commands, then those of CONTROL that these do not hide."""
+    own = of(context)
+    hidden = {key for command in own for key in command.keys}
+    rest = of(Context.CONTROL) if context is not Context.CONTROL else []
+    return own + [command for command in rest if not hidden.issuperset(command.keys)]
 
 
 def key_label(key: str) -> str:

@@ -48,6 +48,7 @@ class Ink(StrEnum):
     AGENT = "agent"  # the chip of AGENT mode
     CONTROL = "control"  # the chip of CONTROL mode
     ALARM = "alarm"
+    CURSOR = "cursor"  # where the next letter goes
 
 
 Span = tuple[str, Ink]

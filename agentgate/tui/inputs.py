@@ -1,4 +1,8 @@
-"""What the room's state machine is told, and what it asks to be done (``step.py``)."""
+"""What the room's state machine is told, and what it asks to be done (``step.py``).
+
+What only one part of the room tells or asks for may stand in that part's own module: an `Input` is handled
+by the table of ``step.py``, an `Effect` by that of ``performing.py``.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ __all__ = [
     "Leave",
     "Move",
     "Moves",
+    "Pasted",
     "Pressed",
     "Quit",
     "Resized",
@@ -47,15 +52,29 @@ class Subject:
 # What comes in, besides the gate's own events
 
 
+class Input:
+    """Whatever the room tells its state machine."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Pressed:
-    """A key, by Textual's name."""
+class Pressed(Input):
+    """A key, by Textual's name, and what it types, if anything (left out: a name of one letter is it)."""
 
     key: str
+    character: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Clicked:
+class Pasted(Input):
+    """A text that was pasted while the room has the keys."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clicked(Input):
     """A click on a panel (and there on question ``number``, if on one), or with None on the terminal."""
 
     panel: Panel | None
@@ -63,55 +82,60 @@ class Clicked:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Input):
     """``subject`` is on the screen now."""
 
     subject: Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Resized:
+class Resized(Input):
     width: int
     height: int
 
 
 @dataclass(frozen=True, slots=True)
-class SheetReady:
+class SheetReady(Input):
     """There is a rule to show for question ``number``."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class AlwaysRefused:
+class AlwaysRefused(Input):
     """ "Always" cannot be offered, and why."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class WriteFailed:
+class WriteFailed(Input):
     """The rule could not be written, and why. The question still waits."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class HintOver:
+class HintOver(Input):
     """The hint that came up at ``at`` was there long enough."""
 
     at: float
 
 
-Input = Pressed | Clicked | Drawn | Resized | SheetReady | AlwaysRefused | WriteFailed | HintOver
 Happening = Event | Input
 
 
 # What goes out
 
 
+class Effect:
+    """Whatever the state machine asks to be done."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Give:
+class Give(Effect):
     """Answer question ``number``."""
 
     number: int
@@ -119,26 +143,26 @@ class Give:
 
 
 @dataclass(frozen=True, slots=True)
-class AskAlways:
+class AskAlways(Effect):
     """Find out whether "always" can be offered: `SheetReady` or `AlwaysRefused` is the answer."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class WriteRule:
+class WriteRule(Effect):
     """Write the rule that the sheet shows for question ``number``."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class SendLeader:
+class SendLeader(Effect):
     """Send the leader itself to the agent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Effect):
     """Move within ``panel``, or with None within the cover."""
 
     panel: Panel | None
@@ -146,18 +170,15 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Effect):
     """The agent ended and nothing waits: leave once its last output is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(Effect):
     """Leave now; the agent, if it still runs, is ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examine:
+class Examine(Effect):
     """Find out what holds on this machine, for the cover that shows it."""
-
-
-Effect = Give | AskAlways | WriteRule | SendLeader | Move | Leave | Quit | Examine

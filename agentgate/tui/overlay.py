@@ -8,6 +8,7 @@ from textual.app import App
 
 from agentgate.policy.suggest import Draft
 from agentgate.session import Session
+from agentgate.tui import bars
 from agentgate.tui.modes import Cover
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
@@ -64,7 +65,8 @@ class Overlay:
         else:
             hint = state.hint.text if state.hint else ""
             lines = covers.sheet_lines(self._sheet(state), state.sheet_error, hint, state.armed(now), cells)
-        self._screen.show(lines, state.width, state.height)
+        prompt = bars.prompt(state.prompt, state.width) if state.prompt else None
+        self._screen.show(lines, state.width, state.height, prompt)
 
     def move(self, how: str) -> None:
         if self._screen is not None:

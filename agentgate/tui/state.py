@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
 from agentgate.tui.asks import Asks
-from agentgate.tui.commands import LEADER, Context
+from agentgate.tui.commands import LEADER, PANELS, Context, find
 from agentgate.tui.inputs import Subject
 from agentgate.tui.layout import Plan, plan
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.prompt import Prompt
 
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "Hint", "State"]
 
@@ -39,7 +40,8 @@ class Hint:
 class State:
     """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
     what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
-    ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone."""
+    ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
+    the text that is being typed, None where there is none."""
 
     width: int = 80
     height: int = 24
@@ -61,6 +63,7 @@ class State:
     decided: int = 0
     denied: int = 0
     hint: Hint | None = None
+    prompt: Prompt | None = None
 
     @property
     def plan(self) -> Plan:
@@ -76,10 +79,12 @@ class State:
     @property
     def context(self) -> Context | None:
         """Which commands the next key may give; None: the key is the agent's."""
+        if self.prompt is not None:
+            return Context.PROMPT
         if self.cover is not Cover.NONE:
             return _COVERED.get(self.cover, Context.READ)
         if self.mode is Mode.CONTROL:
-            return Context.CONTROL
+            return PANELS.get(self.panel, Context.CONTROL)
         return Context.LEADER if self.leader else None
 
     @property
@@ -89,6 +94,13 @@ class State:
     def agent_has_keys_for(self, key: str) -> bool:
         """Whether ``key`` is the agent's."""
         return self.agent_has_keys and key != LEADER
+
+    def takes(self, key: str) -> bool:
+        """Whether the room acts on ``key``. If not, the widget that has the focus gets it: the agent's
+        terminal, or an editor."""
+        if self.context is Context.FORM:
+            return find(Context.FORM, key) is not None
+        return not self.agent_has_keys_for(key)
 
     def ask(self, number: int | None) -> Ask | None:
         return self.asks.get(number)

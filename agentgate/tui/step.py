@@ -16,7 +16,9 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from agentgate.actions import Verdict
 from agentgate.gate.events import (
@@ -38,7 +40,9 @@ from agentgate.tui.inputs import (
     Drawn,
     Happening,
     HintOver,
+    Input,
     Leave,
+    Pasted,
     Pressed,
     Resized,
     SheetReady,
@@ -46,17 +50,26 @@ from agentgate.tui.inputs import (
     WriteFailed,
 )
 from agentgate.tui.modes import Cover, Mode
+from agentgate.tui.prompt import insert
+from agentgate.tui.purposes import changed
 from agentgate.tui.state import Hint, State
-from agentgate.tui.verbs import Step, press, to_agent, to_control, to_panel
+from agentgate.tui.steps import Step, to_agent, to_control, to_panel
+from agentgate.tui.verbs import press
 
 __all__ = ["step"]
+
+_PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {}
+"""What only one part of the room tells: each part merges its own table."""
 
 
 def step(state: State, event: Happening, now: float) -> Step:
     """What ``event`` at ``now`` makes of ``state``. For a key, ``now`` is when it was pressed."""
     match event:
-        case Pressed(key):
-            result = press(state, key, now)
+        case Pressed():
+            result = press(state, event, now)
+        case Pasted(text):
+            prompt = state.prompt
+            result = changed(state, insert(prompt, text), now) if prompt else Step(state)
         case Drawn(subject):
             seen = subject == state.subject and state.drawn_at is None
             return Step(replace(state, drawn_at=now) if seen else state)
@@ -69,6 +82,8 @@ def step(state: State, event: Happening, now: float) -> Step:
         case Decided(records):
             denied = sum(record.answer.verdict is Verdict.DENY for record in records)
             return Step(replace(state, decided=state.decided + len(records), denied=state.denied + denied))
+        case _ if isinstance(event, Input) and type(event) in _PARTS:
+            result = _PARTS[type(event)](state, event, now)
         case _:
             result = Step(_note(state, event, now))
     return _settle_subject(result, ended=isinstance(event, AgentEnded | Settled | Withdrawn))
@@ -80,7 +95,9 @@ def _settle_subject(result: Step, ended: bool) -> Step:
     if state.selected is None and state.asks and state.mode is Mode.CONTROL:
         state = replace(state, selected=state.asks[0].number)
     subject = None
-    if state.cover is Cover.SHEET and state.sheet is not None:
+    if state.prompt is not None:
+        pass  # letters are letters; what is shown counts anew when the text is taken
+    elif state.cover is Cover.SHEET and state.sheet is not None:
         subject = Subject(state.sheet, sheet=True)
     elif state.cover is Cover.NONE and state.current is not None and state.plan.shows_ask:
         subject = Subject(state.current)

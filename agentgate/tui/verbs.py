@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentgate.actions import Verdict
 from agentgate.tui import commands
 from agentgate.tui.commands import LEADER, Context
-from agentgate.tui.inputs import AskAlways, Effect, Examine, Give, Move, Moves, Quit, SendLeader, WriteRule
-from agentgate.tui.modes import Cover, Mode, Panel
-from agentgate.tui.state import ARM_SECONDS, Hint, State
+from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Pressed, Quit, SendLeader, WriteRule
+from agentgate.tui.modes import Cover, Panel
+from agentgate.tui.purposes import typed
+from agentgate.tui.state import Hint, State
+from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel, when_armed
 
-__all__ = ["Step", "press", "to_agent", "to_control", "to_panel"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    state: State
-    effects: tuple[Effect, ...] = ()
+__all__ = ["VERBS", "press"]
 
 
-def to_control(state: State) -> State:
-    """CONTROL begins with the question that AGENT mode showed, so that it stays under the keys."""
-    if state.mode is Mode.CONTROL:
-        return state
-    return replace(state, mode=Mode.CONTROL, leader=False, selected=state.current)
-
-
-def to_agent(state: State) -> State:
-    return replace(state, mode=Mode.AGENT, leader=False)
-
-
-def to_panel(state: State, panel: Panel) -> State:
-    log = panel if panel in (Panel.AUDIT, Panel.POLICY) else state.log
-    return replace(state, panel=panel, log=log)
-
-
-def press(state: State, key: str, now: float) -> Step:
-    context = state.context
+def press(state: State, event: Pressed, now: float) -> Step:
+    if (taken := typed(state, event, now)) is not None:
+        return taken
+    key, context = event.key, state.context
     if context is None:
         return Step(replace(state, leader=True, hint=None) if key == LEADER else state)
     command = commands.find(context, key)
@@ -50,29 +31,14 @@ def press(state: State, key: str, now: float) -> Step:
             name = commands.key_label(key)
             return Step(replace(state, hint=Hint(f"ctrl+] {name} means nothing; nothing was sent", now)))
         return Step(state)
-    return _VERBS[command.id](state, now)
+    return VERBS[command.id](state, now)
 
 
-def _verdict(verdict: Verdict) -> Callable[[State, float], Step]:
-    return lambda state, now: _when_armed(state, now, lambda number: Give(number, verdict))
+def _verdict(verdict: Verdict) -> Verb:
+    return lambda state, now: when_armed(state, now, lambda number: Give(number, verdict))
 
 
-def _when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Step:
-    """``effect`` on the subject, or a hint why not."""
-    if state.lost:
-        text = "the gate is gone: everything is denied"
-    elif not state.asks:
-        text = "nothing waits"
-    elif state.subject is None:
-        text = "the action is not on the screen: 1 shows it"
-    elif not state.armed(now):
-        text = f"read it first: a key counts once it was shown for {ARM_SECONDS:g} s"
-    else:
-        return Step(replace(state, hint=None), (effect(state.subject.number),))
-    return Step(replace(state, hint=Hint(text, now)))
-
-
-def _move(how: Moves) -> Callable[[State, float], Step]:
+def _move(how: Moves) -> Verb:
     def move(state: State, now: float) -> Step:
         if state.cover is not Cover.NONE:
             return Step(state, (Move(None, how),))
@@ -95,7 +61,7 @@ def _move(how: Moves) -> Callable[[State, float], Step]:
     return move
 
 
-def _turn(by: int) -> Callable[[State, float], Step]:
+def _turn(by: int) -> Verb:
     def turn(state: State, now: float) -> Step:
         return Step(to_panel(state, Panel((state.panel - 1 + by) % len(Panel) + 1)))
 
@@ -121,24 +87,20 @@ def _close(state: State, now: float) -> Step:
     return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error=""))
 
 
-def _just(**fields: object) -> Callable[[State, float], Step]:
-    return lambda state, now: Step(replace(state, **fields))  # type: ignore[arg-type]
-
-
-_VERBS: dict[str, Callable[[State, float], Step]] = {
+VERBS: dict[str, Verb] = {
     "allow": _verdict(Verdict.ALLOW),
     "deny": _verdict(Verdict.DENY),
-    "always": lambda state, now: _when_armed(state, now, AskAlways),
-    "write": lambda state, now: _when_armed(state, now, WriteRule),
+    "always": lambda state, now: when_armed(state, now, AskAlways),
+    "write": lambda state, now: when_armed(state, now, WriteRule),
     "control": lambda state, now: Step(to_control(state)),
     "agent": lambda state, now: Step(to_agent(state)),
     "send-leader": lambda state, now: Step(state, (SendLeader(),)),
-    "cancel": _just(hint=None),
+    "cancel": just(hint=None),
     "quit": _quit,
     "confirm": lambda state, now: Step(replace(state, cover=Cover.NONE), (Quit(),)),
     "close": _close,
     "full": _full,
-    "help": _just(cover=Cover.HELP),
+    "help": just(cover=Cover.HELP),
     "health": lambda state, now: Step(replace(state, cover=Cover.HEALTH), (Examine(),)),
     "next-panel": _turn(1),
     "previous-panel": _turn(-1),

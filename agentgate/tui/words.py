@@ -16,6 +16,7 @@ from agentgate.tui.ink import Ink, Line, clip, outside
 __all__ = [
     "age",
     "chain",
+    "clip_end",
     "clock",
     "decision_mark",
     "middle",

@@ -22,7 +22,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from agentgate.settings import GateChoice, Settings
-from agentgate.tui.app import run
+from agentgate.tui.running import run
 here = Path.cwd()
 audit = here / ".agentgate" / "audit.jsonl"
 sys.exit(run(Settings(tuple(sys.argv[1:]), "demo", here, audit, gate=GateChoice.SHIM)))

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from agentgate.tui import commands
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["Cover", "Sheet", "cells", "help_lines", "quit_lines", "sheet_lines"]
@@ -40,6 +41,8 @@ def help_lines(cells: int) -> list[Line]:
     """Every command of the table, by context."""
     lines: list[Line] = []
     for context in Context:
+        if not commands.of(context):
+            continue
         lines += [() for _ in lines[:1]]
         lines.append(((context.value, Ink.WAIT),))
         for command in commands.of(context):
@@ -106,6 +109,7 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         border-subtitle-color: $ink-dim;
         padding: 0 1;
     }
+    Cover > #prompt { dock: bottom; height: 1; }
     """
 
     def __init__(self, title: str) -> None:
@@ -114,12 +118,17 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         self._box = Vertical(self.text)
         self._box.border_title = title
         self._box.border_subtitle = "esc closes"
+        self._prompt = Bar(id="prompt")
 
     def compose(self) -> ComposeResult:
         yield self._box
+        yield self._prompt
 
-    def show(self, lines: list[Line], width: int, height: int) -> None:
-        """``lines`` on a screen of ``width`` x ``height`` cells."""
+    def show(self, lines: list[Line], width: int, height: int, prompt: Line | None = None) -> None:
+        """``lines`` on a screen of ``width`` x ``height`` cells; ``prompt`` is the bottom line while a text
+        is typed."""
+        self._prompt.display = prompt is not None
+        self._prompt.show(prompt or ())
         self._box.styles.width = min(WIDEST, width - 4)
         self._box.styles.height = min(len(lines) + 2, height - 2)
         if lines != self.text.lines:

@@ -36,6 +36,7 @@ INK_CSS = """
         & > .ink-idle { color: $ink-dim; }
         & > .ink-agent { color: $background; background: $ink-allow; text-style: bold; }
         & > .ink-control { color: $background; background: $ink-deny; text-style: bold; }
+        & > .ink-cursor { text-style: reverse; }
         & > .ink-alarm { color: #ffffff; background: $error; text-style: bold; }
 """
 """Their colours, to stand inside the block of that widget's DEFAULT_CSS."""

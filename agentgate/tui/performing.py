@@ -1,0 +1,128 @@
+"""Does what a step asks to be done: one small handler for each kind of effect.
+
+A part of the room with effects of its own puts their handlers into a module of its own, as one table that is
+merged into `HANDLERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agentgate.doctor.remote import examine
+from agentgate.policy.errors import PolicyError
+from agentgate.session import Session
+from agentgate.tui.inputs import (
+    AlwaysRefused,
+    AskAlways,
+    Effect,
+    Examine,
+    Give,
+    Happening,
+    Leave,
+    Move,
+    Quit,
+    SendLeader,
+    SheetReady,
+    WriteFailed,
+    WriteRule,
+)
+from agentgate.tui.overlay import Overlay
+from agentgate.tui.room import Room
+from agentgate.tui.state import State
+from agentgate.tui.widgets.health import Health
+
+__all__ = ["HANDLERS", "Desk", "Handler", "Performing"]
+
+
+class Desk(Protocol):
+    """What handlers use of the app."""
+
+    @property
+    def state(self) -> State: ...
+
+    def tell(self, *happenings: Happening, at: float | None = None) -> None: ...
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None: ...
+
+    def show(self) -> None: ...
+
+    async def leave(self, status: int | None = None) -> None: ...
+
+    async def leave_after_output(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Performing:
+    """What there is to do things with."""
+
+    desk: Desk
+    session: Session
+    room: Room
+    overlay: Overlay
+
+    def do(self, effect: Effect) -> None:
+        HANDLERS[type(effect)](self, effect)
+
+
+Handler = Callable[[Performing, Any], None]
+
+
+def _give(to: Performing, effect: Give) -> None:
+    to.session.gate.answer(effect.number, effect.verdict)
+
+
+def _ask_always(to: Performing, effect: AskAlways) -> None:
+    ask = to.desk.state.ask(effect.number)
+    if ask is None:
+        return
+    refusal = to.session.may_always(ask)
+    if refusal:
+        to.desk.tell(AlwaysRefused(refusal))
+    else:
+        to.overlay.draft = to.session.draft(ask)
+        to.desk.tell(SheetReady(effect.number))
+
+
+def _write_rule(to: Performing, effect: WriteRule) -> None:
+    """Write the rule that the sheet shows; the question's end comes back as an event."""
+    ask = to.desk.state.ask(effect.number)
+    draft = to.overlay.draft
+    if ask is None or draft is None:
+        return
+    try:
+        to.session.allow_always(ask, draft)
+    except (PolicyError, OSError) as error:
+        to.desk.tell(WriteFailed(str(error)))
+
+
+def _move(to: Performing, effect: Move) -> None:
+    (to.overlay if effect.panel is None else to.room.panels[effect.panel]).move(effect.how)
+
+
+def _examine(to: Performing, effect: Examine) -> None:
+    if not to.overlay.health.trying:
+        to.overlay.health = Health(trying=True)
+        to.desk.spawn(_find_out(to))
+
+
+async def _find_out(to: Performing) -> None:
+    """Find out, in a process of its own, what holds on this machine; the cover shows it."""
+    try:
+        to.overlay.health = Health(await examine())
+    except OSError as error:
+        to.overlay.health = Health(error=error.strerror or str(error))
+    to.desk.show()
+
+
+HANDLERS: dict[type[Effect], Handler] = {
+    Give: _give,
+    AskAlways: _ask_always,
+    WriteRule: _write_rule,
+    SendLeader: lambda to, effect: to.room.pane.send_leader(),
+    Move: _move,
+    Leave: lambda to, effect: to.desk.spawn(to.desk.leave_after_output()),
+    Quit: lambda to, effect: to.desk.spawn(to.desk.leave()),
+    Examine: _examine,
+}

@@ -1,0 +1,55 @@
+"""One run of the control room in this process: the terminal it needs, the signals that end it, its status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+from textual import constants
+
+from agentgate.session import Session
+from agentgate.settings import Settings
+from agentgate.terminal import alone
+from agentgate.tui.app import ControlRoom
+from agentgate.tui.launch import summary, terminal_output
+
+__all__ = ["run", "run_tui"]
+
+ESCAPE_SECONDS = 0.025
+"""How long an escape may turn out to be the begin of another key's sequence."""
+
+
+def run_tui(session: Session) -> int:
+    """Run the session in the control room until it is left; returns the exit status, the agent's.
+
+    Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
+    """
+    with terminal_output(), alone():
+        return asyncio.run(_run(session))
+
+
+async def _run(session: Session) -> int:
+    if "ESCDELAY" not in os.environ:  # Textual's 100 ms would be felt at every escape in vim
+        constants.ESCAPE_DELAY = ESCAPE_SECONDS  # type: ignore[misc]
+    app = ControlRoom(session)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, app.end_by_signal, number)
+    try:
+        status = await app.run_async()
+    finally:
+        await session.close()
+    if app.start_error is not None:
+        raise app.start_error
+    if status is None:  # Textual has said what went wrong
+        return 1
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(summary(app.state, session.settings.audit), flush=True)
+    return status
+
+
+def run(settings: Settings) -> int:
+    """`run_tui` on a new session. Raises PolicyError or OSError when its policy cannot be loaded."""
+    return run_tui(Session(settings))

@@ -1,0 +1,57 @@
+"""What a step of the room gives, and the small steps that verbs are made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agentgate.tui.inputs import Effect
+from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.state import ARM_SECONDS, Hint, State
+
+__all__ = ["Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    state: State
+    effects: tuple[Effect, ...] = ()
+
+
+def to_control(state: State) -> State:
+    """CONTROL begins with the question that AGENT mode showed, so that it stays under the keys."""
+    if state.mode is Mode.CONTROL:
+        return state
+    return replace(state, mode=Mode.CONTROL, leader=False, selected=state.current)
+
+
+def to_agent(state: State) -> State:
+    return replace(state, mode=Mode.AGENT, leader=False)
+
+
+def to_panel(state: State, panel: Panel) -> State:
+    log = panel if panel in (Panel.AUDIT, Panel.POLICY) else state.log
+    return replace(state, panel=panel, log=log)
+
+
+Verb = Callable[[State, float], Step]
+"""What a command does to a state; the second is the moment of the key press."""
+
+
+def when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Step:
+    """``effect`` on the subject, or a hint why not."""
+    if state.lost:
+        text = "the gate is gone: everything is denied"
+    elif not state.asks:
+        text = "nothing waits"
+    elif state.subject is None:
+        text = "the action is not on the screen: 1 shows it"
+    elif not state.armed(now):
+        text = f"read it first: a key counts once it was shown for {ARM_SECONDS:g} s"
+    else:
+        return Step(replace(state, hint=None), (effect(state.subject.number),))
+    return Step(replace(state, hint=Hint(text, now)))
+
+
+def just(**fields: object) -> Verb:
+    return lambda state, now: Step(replace(state, **fields))  # type: ignore[arg-type]
