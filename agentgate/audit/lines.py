@@ -1,7 +1,7 @@
 """Many records as lines: what one shares with others (who acts, with what call, what was said) is made once.
 
 An install writes thousands of files by the same process under the same rule; only the time, the number
-and the path differ. A line is what ``Record.to_line`` gives, at a sixth of its cost.
+and the path differ. A line is what ``Record.to_line`` gives, at a sixth of its cost, with its secrets masked.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
+from agentgate.audit.mask import mask, mask_words
 from agentgate.audit.record import VERSION, Record
 
 __all__ = ["Lines"]
@@ -40,15 +41,19 @@ class Lines:
                 self._known.clear()
             known = self._known[key] = self._parts(record)
         before, after, end, _ = known
-        origin = f',"origin":{quoted(action.origin)}' if action.origin else ""
+        origin = f',"origin":{quoted(mask(action.origin))}' if action.origin else ""
         time = round(record.time, 3)
         return (
-            f'{{"v":{VERSION},"time":{time!r},"id":{number},{before},"target":{quoted(action.target)},'
+            f'{{"v":{VERSION},"time":{time!r},"id":{number},{before},"target":{quoted(mask(action.target))},'
             f"{after}{origin}{end}}}\n"
         ).encode("ascii")
 
     def _parts(self, record: Record) -> tuple[str, str, str, Record]:
         data = record.to_json(session=self._session, agent=self._agent, number=0)
+        data["argv"] = mask_words(data["argv"])
+        data["intent"] = mask(data["intent"])
+        for process in data["chain"]:
+            process["argv"] = mask_words(process["argv"])
         keys = list(data)
         own = keys.index("target")
         before = {key: data[key] for key in keys[3:own]}
