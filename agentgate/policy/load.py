@@ -233,11 +233,20 @@ class _Reader:
         return scope
 
     def until(self, node: yaml.Node) -> dt.date | dt.datetime:
+        """A date, or a moment: local time, unless it says its zone."""
         value = node.value.strip() if isinstance(node, yaml.ScalarNode) else ""
         try:
-            return dt.date.fromisoformat(value) if len(value) <= 10 else dt.datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(node, f"until {self.sort(node)} is no date (write 2027-01-31 or 2027-01-31T18:00:00)")
+            if len(value) <= 10:
+                return dt.date.fromisoformat(value)
+            moment = dt.datetime.fromisoformat(value)
+            moment.astimezone()  # what lies at the ends of the calendar has no local time
+            return moment
+        except (ValueError, OverflowError):
+            self.fail(
+                node,
+                f"until {self.sort(node)} is no date and no time (write 2027-01-31 for the rule's last day, "
+                "2027-01-31T18:00 or 2027-01-31T18:00:00Z for its last moment)",
+            )
 
     def test(self, node: yaml.Node) -> TestCase:
         entries = self.entries(node, "a test", _TEST)

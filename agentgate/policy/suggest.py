@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentgate.actions import Action, Decision, Kind
@@ -17,7 +18,7 @@ from agentgate.escape import printable
 from agentgate.policy.glob import escape
 from agentgate.policy.model import Rule
 
-__all__ = ["Draft", "quote", "suggest"]
+__all__ = ["Draft", "quote", "subcommand", "suggest", "words_of"]
 
 _TOOLS = frozenset(
     """npm pnpm yarn bun pip pip3 pipx uv poetry pdm cargo rustup go gem bundle composer deno brew git gh
@@ -113,18 +114,30 @@ def _host(target: str) -> str:
     return "unix:" + escape(target[5:]) if target.startswith("unix:") else target
 
 
-def _command(action: Action) -> tuple[str, ...]:
-    words = action.target.split(" ")
+def words_of(action: Action) -> list[str]:
+    """The words of a command as it is decided: the arguments, where the target is made of them."""
+    return list(action.argv) if " ".join(action.argv) == action.target else action.target.split(" ")
+
+
+def subcommand(words: Sequence[str], *, runners: bool = False) -> int:
+    """How many of the first words say what a known tool will do (``npm install``: 2); 0 where none do, as
+    where these run code of somebody's choosing. ``runners``: also where they do that."""
     program = posixpath.basename(words[0])
     count = 0
     if program in _TOOLS:
         count = 2
-        if program == "uv" and words[1:2] == ["pip"]:
+        if program == "uv" and list(words[1:2]) == ["pip"]:
             count = 3
-    elif _PYTHON.fullmatch(program) and words[1:3] == ["-m", "pip"]:
+    elif _PYTHON.fullmatch(program) and list(words[1:3]) == ["-m", "pip"]:
         count = 4
     last = words[count - 1] if 0 < count <= len(words) else ""
-    if not _WORD.fullmatch(last) or last in _RUNNERS:
+    return count if _WORD.fullmatch(last) and (runners or last not in _RUNNERS) else 0
+
+
+def _command(action: Action) -> tuple[str, ...]:
+    words = words_of(action)
+    count = subcommand(words)
+    if not count:
         return (escape(action.target),)
     head = escape(" ".join(words[:count]))
     return head, f"{head} *"

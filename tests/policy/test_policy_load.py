@@ -118,8 +118,19 @@ MISTAKES = [
     (RULE % "action: exec, target_glob: '[z-a]x'", "2:40: glob '[z-a]x': [z-a] is not a character class"),
     (RULE % "within: 'npm ['", "2:21: glob 'npm [': '[' is never closed"),
     ("rules:\n- {decision: ask, reason: 5}", "2:27: reason must be text: put quotes around '5'"),
-    ("rules:\n- {decision: ask, until: 2027-13-01}", "2:26: until '2027-13-01' is no date"),
+    (
+        "rules:\n- {decision: ask, until: 2027-13-01}",
+        "2:26: until '2027-13-01' is no date and no time (write 2027-01-31",
+    ),
     ("rules:\n- {decision: ask, until: tomorrow}", "2:26: until 'tomorrow' is no date"),
+    (
+        "rules:\n- {decision: ask, until: 2027-01-31T25:00}",
+        "2:26: until '2027-01-31T25:00' is no date and no",
+    ),
+    (
+        "rules:\n- {decision: ask, until: 0001-01-01T00:00:00+14:00}",
+        "2:26: until '0001-01-01T00:00:00+14:00' is no date",
+    ),
     ("rules:\n- {decision: ask, scope: src}", "2:26: scope 'src' must start with"),
     ("rules:\n- {decision: ask, scope: '/p/**'}", "2:26: scope '/p/**' must be a directory"),
     ("rules:\n- {decision: ask, match: {action: exec}, scope: /p}", "2:49: scope is for files, not for exec"),
