@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from agentgate.actions import Action, Answer, Kind, Source, Verdict
 from agentgate.audit.write import AuditWriter
@@ -29,7 +29,7 @@ from agentgate.limits import inherited, raise_open_files
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
-from agentgate.policy.store import find_policy
+from agentgate.policy.store import Check, PolicyFile, find_policy
 from agentgate.policy.suggest import Draft, suggest
 from agentgate.settings import GateChoice, SecretsChoice, Settings
 
@@ -109,7 +109,8 @@ class Session:
         await self.audit.start()
         self._spawn(self.audit.follow(queue))
         self.backend = self._backend()
-        if not self.holds_reads and any(rule.action is Kind.FS_READ for rule in self.policy.rules):
+        reads = any(rule.action is Kind.FS_READ and not rule.disabled for rule in self.policy.rules)
+        if reads and not self.holds_reads:
             self.hub.post(Notice("the policy has rules for fs_read, but reads are not held in this session"))
         try:
             upstream = Upstream.from_env(self.settings.env)
@@ -255,6 +256,13 @@ class Session:
         policy = self.policy_file.add(draft, self.gate.decider.rule(ask.action).rule, self._decider)
         self.use(policy)
         self.gate.answer(ask.number, Verdict.ALLOW)
+
+    def edit_policy(self, edit: Callable[[PolicyFile, Check], Policy]) -> None:
+        """Make one edit of the policy file (one of its methods, or ``undo``) and put the outcome in force.
+
+        Raises PolicyError or OSError; then nothing is changed.
+        """
+        self.use(edit(self.policy_file, self._decider))
 
     async def _watch_policy(self) -> None:
         """Load the policy when its file was changed outside; a bad one is refused with its reason, once."""

@@ -25,6 +25,8 @@ def describe(rule: Rule) -> str:
         parts.append(f"beneath {rule.scope}")
     if rule.until:
         parts.append(f"until {rule.until}")
+    if rule.disabled:
+        parts.append("(disabled)")
     return printable(" ".join(parts), 300)
 
 

@@ -23,13 +23,14 @@ _Word = TypeVar("_Word", bound=StrEnum)
 _Entries = dict[str, yaml.Node]
 
 _TOP = ("default", "rules", "tests", "lift_guards")
-_RULE = ("match", "decision", "scope", "reason", "until")
+_RULE = ("match", "decision", "scope", "reason", "until", "disabled")
 _MATCH = ("action", "target_glob", "within")
 _TEST = ("action", "target", "expect", "within")
 _PLACES = dict.fromkeys(_MATCH, "a rule's match") | dict.fromkeys(_RULE, "a rule")
 
 _STR = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
+_BOOL = "tag:yaml.org,2002:bool"
 
 
 def load_file(path: str | Path, label: str | None = None) -> Policy:
@@ -148,6 +149,11 @@ class _Reader:
             self.fail(node, f"unknown {what} {value} ({_either(words)})")
         return words(node.value)
 
+    def yes(self, node: yaml.Node, what: str) -> bool:
+        if not isinstance(node, yaml.ScalarNode) or node.tag != _BOOL or node.value not in ("true", "false"):
+            self.fail(node, f"{what} must be true or false, not {self.sort(node)}")
+        return bool(node.value == "true")
+
     # -- the policy
 
     def guard(self, node: yaml.Node) -> GuardName:
@@ -184,6 +190,7 @@ class _Reader:
         scope = entries.get("scope")
         until = entries.get("until")
         reason = entries.get("reason")
+        disabled = entries.get("disabled")
         return Rule(
             number=number,
             line=node.start_mark.line + 1,
@@ -194,6 +201,7 @@ class _Reader:
             scope=self.scope(scope, action) if scope else None,
             reason=self.text(reason, "reason").strip() if reason else "",
             until=self.until(until) if until else None,
+            disabled=self.yes(disabled, "disabled") if disabled else False,
         )
 
     def targets(self, node: yaml.Node, action: Kind | None) -> tuple[str, ...]:

@@ -218,13 +218,13 @@ class Matcher:
             kind: [
                 Compiled(rule, kind, context, policy.label)
                 for rule in policy.rules
-                if rule.action in (None, kind)
+                if rule.action in (None, kind) and not rule.disabled
             ]
             for kind in Kind
         }
         self._runs = {kind: _runs(rules) for kind, rules in self.rules.items()}
         self._remember = lru_cache(maxsize=_CACHED)(self._look)
-        naming = [rule for rule in policy.rules if rule.action is Kind.FS_READ]
+        naming = [rule for rule in policy.rules if rule.action is Kind.FS_READ and not rule.disabled]
         compiled = [Compiled(rule, Kind.FS_READ, context, policy.label) for rule in naming]
         closing = [rule for rule in compiled if rule.rule.decision is not Decision.ALLOW or rule.scope]
         self._reading = _runs(compiled)

@@ -21,7 +21,8 @@ class Rule:
     ``action`` None means any kind; ``targets`` are raw globs of which one must match, empty means any
     target. ``within`` is a command glob that the acting process or one of its ancestors must match.
     ``scope`` is a directory: a file outside it is denied. ``until`` is the last day (a date, to its end) or
-    the moment (a datetime; local time when naive) up to which the rule is in force.
+    the moment (a datetime; local time when naive) up to which the rule is in force. A ``disabled`` rule
+    keeps its place and number, and matches nothing.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Rule:
     scope: str | None = None
     reason: str = ""
     until: dt.date | dt.datetime | None = None
+    disabled: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -45,6 +47,7 @@ class Rule:
             "scope": self.scope,
             "reason": self.reason,
             "until": self.until.isoformat() if self.until else None,
+            "disabled": self.disabled,
         }
 
     @classmethod
@@ -63,6 +66,7 @@ class Rule:
             scope=data["scope"],
             reason=data["reason"],
             until=until,
+            disabled=data["disabled"],
         )
 
 

@@ -1,4 +1,4 @@
-"""The policy file of a session: find it, load it, notice that it changed, add a rule to it."""
+"""The policy file of a session: find it, load it, notice that it changed, edit it, take an edit back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentgate.policy.edit import insert_rule
+from agentgate.policy.edit import delete_rule, insert_rule, move_rule, replace_rule, set_disabled
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.load import decode, load_text
 from agentgate.policy.model import Policy
 from agentgate.policy.nodes import MAX_BYTES
 from agentgate.policy.suggest import Draft
 
-__all__ = ["BUILT_IN", "Change", "PolicyFile", "default_text", "find_policy"]
+__all__ = ["BUILT_IN", "UNDO_LIMIT", "Change", "Check", "PolicyFile", "default_text", "find_policy"]
 
 BUILT_IN = "built-in default"
+
+UNDO_LIMIT = 50
+"""Changes that can be taken back."""
 
 
 def default_text() -> str:
@@ -104,17 +107,41 @@ class PolicyFile:
         except PolicyError:
             return self._tried is not None
 
-    def preview(self, draft: Draft, before: int | None) -> str:
-        """What ``add`` would write."""
-        return insert_rule(self.text(), draft, before, self.label)
-
     def add(self, draft: Draft, before: int | None, check: Check = _anything) -> Policy:
         """Write ``draft`` in front of rule ``before`` (behind the last one when None); see ``change``."""
         what = f"{draft.decision} {draft.action or 'any action'} {' | '.join(draft.targets)}".rstrip()
         return self.change(lambda text, label: insert_rule(text, draft, before, label), what, check)
 
+    def replace(self, number: int, draft: Draft, check: Check = _anything) -> Policy:
+        """Write ``draft`` in the place of rule ``number``; see ``change``."""
+        return self.change(
+            lambda text, label: replace_rule(text, number, draft, label), f"rule {number} changed", check
+        )
+
+    def delete(self, number: int, check: Check = _anything) -> Policy:
+        """Take rule ``number`` out; see ``change``."""
+        return self.change(
+            lambda text, label: delete_rule(text, number, label), f"rule {number} removed", check
+        )
+
+    def move(self, number: int, to: int, check: Check = _anything) -> Policy:
+        """Make rule ``number`` rule ``to``; see ``change``."""
+        return self.change(
+            lambda text, label: move_rule(text, number, to, label), f"rule {number} moved to {to}", check
+        )
+
+    def disable(self, number: int, disabled: bool, check: Check = _anything) -> Policy:
+        """Switch rule ``number`` off, or on again; see ``change``."""
+        what = f"rule {number} switched {'off' if disabled else 'on'}"
+        return self.change(lambda text, label: set_disabled(text, number, disabled, label), what, check)
+
+    def write(self, text: str, check: Check = _anything) -> Policy:
+        """Write ``text`` for all that is there; see ``change``."""
+        return self.change(lambda old, label: text, "the text as edited", check)
+
     def change(self, edit: Edit, what: str, check: Check = _anything) -> Policy:
-        """Write what ``edit`` makes of the text and load it; ``what`` is what ``undo`` calls it.
+        """Write what ``edit`` makes of the text and load it; ``what`` is what ``undo`` calls it. What
+        changes nothing is not written.
 
         The built-in default cannot be written: it is copied to ``./policy.yaml`` with the change in it, and
         this object stands for that file from then on (``path`` and ``label`` change). Refused with
@@ -127,8 +154,13 @@ class PolicyFile:
         label = self.label if self.path else self.new_path.name
         text = edit(decode(data, self.label), label)
         change = Change(what, self.path, self.label, data, text.encode("utf-8"))
+        if change.after == data:
+            policy = load_text(text, label)
+            check(policy)
+            return policy
         policy = self._put(text, self.path or self.new_path, label, check, new=self.path is None)
         self.changes.append(change)
+        del self.changes[:-UNDO_LIMIT]
         return policy
 
     def undo(self, check: Check = _anything) -> tuple[Change, Policy]:

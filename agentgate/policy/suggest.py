@@ -8,6 +8,7 @@ of somebody's choosing (``npm run``, ``docker run``) stay exact.
 
 from __future__ import annotations
 
+import datetime as dt
 import posixpath
 import re
 from collections.abc import Sequence
@@ -34,17 +35,46 @@ _PYTHON = re.compile(r"python[0-9.]*")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A rule that is not in the file yet."""
+    """A rule as it is to stand in the file."""
 
     action: Kind | None
     targets: tuple[str, ...]
     decision: Decision
     reason: str = ""
+    within: str | None = None
+    scope: str | None = None
+    until: dt.date | dt.datetime | None = None
+    disabled: bool = False
+
+    @classmethod
+    def of(cls, rule: Rule) -> Draft:
+        """A rule of the file, to be written anew."""
+        return cls(
+            rule.action, rule.targets, rule.decision, rule.reason, rule.within, rule.scope, rule.until,
+            rule.disabled,
+        )  # fmt: skip
 
     @property
     def rule(self) -> Rule:
         """The rule that this becomes, without its place."""
-        return Rule(0, 0, self.action, self.targets, None, self.decision, None, self.reason.strip())
+        return Rule(
+            0, 0, self.action, self.targets, self.within, self.decision, self.scope, self.reason.strip(),
+            self.until, self.disabled,
+        )  # fmt: skip
+
+    def entries(self, *, json: bool = False) -> dict[str, str]:
+        """The keys beside ``match``, as YAML on one line each; ``json`` puts quotes around words too."""
+        mark = '"' if json else ""
+        entries = {"decision": f"{mark}{self.decision}{mark}"}
+        if self.reason:
+            entries["reason"] = quote(self.reason)
+        if self.scope is not None:
+            entries["scope"] = quote(self.scope)
+        if self.until is not None:
+            entries["until"] = f"{mark}{self.until.isoformat()}{mark}"
+        if self.disabled:
+            entries["disabled"] = "true"
+        return entries
 
     def to_yaml(self, indent: int = 2, offset: int = 2, step: int = 2) -> list[str]:
         """The lines (without line ends) of a block sequence item: ``indent`` spaces, the dash, its keys
@@ -60,15 +90,15 @@ class Draft:
         elif self.targets:
             lines.append(f"{inner}target_glob:")
             lines += [f"{inner}  - {quote(target)}" for target in self.targets]
+        if self.within is not None:
+            lines.append(f"{inner}within: {quote(self.within)}")
         if len(lines) == 1:
             lines = []
-        lines.append(f"{keys}decision: {self.decision}")
-        if self.reason:
-            lines.append(f"{keys}reason: {quote(self.reason)}")
+        lines += [f"{keys}{key}: {value}" for key, value in self.entries().items()]
         return [dash + lines[0].lstrip(" "), *lines[1:]]
 
-    def to_flow(self, *, json: bool = False) -> str:
-        """The rule as a flow mapping on one line; ``json`` puts quotes around keys and words too."""
+    def match(self, *, json: bool = False) -> str:
+        """What ``match`` holds, as a flow mapping on one line; empty when it holds nothing."""
         mark = '"' if json else ""
         match = []
         if self.action:
@@ -76,10 +106,16 @@ class Draft:
         if self.targets:
             globs = ", ".join(map(quote, self.targets))
             match.append(f"{mark}target_glob{mark}: " + (globs if len(self.targets) == 1 else f"[{globs}]"))
-        parts = [f"{mark}match{mark}: {{{', '.join(match)}}}"] if match else []
-        parts.append(f"{mark}decision{mark}: {mark}{self.decision}{mark}")
-        if self.reason:
-            parts.append(f"{mark}reason{mark}: {quote(self.reason)}")
+        if self.within is not None:
+            match.append(f"{mark}within{mark}: {quote(self.within)}")
+        return f"{{{', '.join(match)}}}" if match else ""
+
+    def to_flow(self, *, json: bool = False) -> str:
+        """The rule as a flow mapping on one line; ``json`` puts quotes around keys and words too."""
+        mark = '"' if json else ""
+        match = self.match(json=json)
+        parts = [f"{mark}match{mark}: {match}"] if match else []
+        parts += [f"{mark}{key}{mark}: {value}" for key, value in self.entries(json=json).items()]
         return "{" + ", ".join(parts) + "}"
 
 

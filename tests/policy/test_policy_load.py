@@ -28,7 +28,9 @@ rules:                           # ordered, first match wins
     decision: allow
     scope: "$PWD"
     until: 2027-01-01T12:30:00+01:00
+    disabled: true
   - decision: deny
+    disabled: false
 tests:
   - {action: exec, target: "npm install chalk", expect: ask, within: "npm x"}
 """
@@ -62,10 +64,11 @@ def test_every_key_arrives() -> None:
                 "$PWD",
                 "",
                 dt.datetime(2027, 1, 1, 12, 30, tzinfo=zone),
+                disabled=True,
             ),
-            Rule(3, 15, None, (), None, Decision.DENY),
+            Rule(3, 16, None, (), None, Decision.DENY),
         ),
-        tests=(TestCase(Kind.EXEC, "npm install chalk", Decision.ASK, 17, "npm x"),),
+        tests=(TestCase(Kind.EXEC, "npm install chalk", Decision.ASK, 19, "npm x"),),
     )
 
 
@@ -84,6 +87,14 @@ def test_nothing_said_is_ask(text: str) -> None:
 RULE = "rules:\n  - match: {%s}\n    decision: ask\n"
 
 MISTAKES = [
+    (
+        "rules:\n  - decision: ask\n    disabled: yes\n",
+        "3:15: disabled must be true or false, not 'yes'",
+    ),
+    (
+        "rules:\n  - decision: ask\n    disable: true\n",
+        "3:5: unknown key 'disable' (did you mean 'disabled'?)",
+    ),
     (
         "rules:\n  - match:\n      action: exec\n    decision: alow\n",
         "4:15: unknown decision 'alow' (allow, deny or ask)",

@@ -38,6 +38,17 @@ def test_the_first_rule_that_matches_wins_and_says_where_it_stands() -> None:
     assert rules.rule(Action(Kind.NET_EGRESS, "a:1")) == Ruling(Decision.DENY, Source.DEFAULT)
 
 
+def test_a_disabled_rule_matches_nothing_and_keeps_its_number() -> None:
+    rules = matcher(
+        "rules:\n"
+        "- {match: {target_glob: '*'}, decision: deny, disabled: true}\n"
+        "- {match: {action: fs_read, target_glob: $NOT_SET/x}, decision: deny, disabled: true}\n"
+        "- {decision: allow, disabled: false}\n"
+    )
+    assert rules.rule(Action(Kind.EXEC, "ls")) == Ruling(Decision.ALLOW, Source.RULE, 3, 4)
+    assert rules.reading(Action(Kind.FS_READ, "/x"), "/x") is None and not rules.closes
+
+
 def test_a_rule_without_action_holds_in_each_language() -> None:
     rules = matcher("rules:\n- {match: {target_glob: [github.com, '*.pth', /etc/*]}, decision: deny}")
     denied = [

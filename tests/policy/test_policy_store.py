@@ -1,13 +1,16 @@
 """The policy file on disk: found, watched, added to; nothing of another writer is lost."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agentgate.actions import Decision, Kind
 from agentgate.policy.errors import PolicyError
-from agentgate.policy.store import BUILT_IN, PolicyFile, default_text, find_policy
+from agentgate.policy.load import load_bytes
+from agentgate.policy.model import Policy
+from agentgate.policy.store import BUILT_IN, UNDO_LIMIT, PolicyFile, default_text, find_policy
 from agentgate.policy.suggest import Draft
 
 DRAFT = Draft(Kind.EXEC, ("ls",), Decision.ALLOW)
@@ -52,12 +55,6 @@ def test_add_writes_the_rule_and_keeps_the_rest(policy: PolicyFile) -> None:
     assert os.listdir(policy.path.parent) == ["policy.yaml"]
     assert not policy.changed()
     assert len(policy.add(DRAFT, None).rules) == 3
-
-
-def test_preview_writes_nothing(policy: PolicyFile) -> None:
-    policy.load()
-    assert "ls" in policy.preview(DRAFT, None)
-    assert policy.text() == TEXT and not policy.changed()
 
 
 def test_a_file_changed_meanwhile_is_noticed_and_not_overwritten(policy: PolicyFile) -> None:
@@ -181,3 +178,84 @@ def test_undo_of_the_file_that_was_made_brings_the_built_in_default_back(tmp_pat
     assert os.listdir(tmp_path) == [] and not policy.changed()
     policy.add(DRAFT, 1)  # and it can be made again
     assert policy.path == tmp_path / "policy.yaml"
+
+
+EDITS: list[Callable[[PolicyFile], Policy]] = [
+    lambda policy: policy.add(DRAFT, 1),
+    lambda policy: policy.replace(1, DRAFT),
+    lambda policy: policy.delete(2),
+    lambda policy: policy.move(1, 2),
+    lambda policy: policy.disable(1, True),
+    lambda policy: policy.write("default: deny\n"),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_each_edit_is_written_and_taken_back(
+    policy: PolicyFile, edit: Callable[[PolicyFile], Policy]
+) -> None:
+    policy.add(Draft(Kind.EXEC, ("id",), Decision.ASK), None)
+    assert policy.path
+    before = policy.path.read_bytes()
+    loaded = edit(policy)
+    after = policy.path.read_bytes()
+    assert after != before and not policy.changed()
+    assert loaded == load_bytes(after, "policy.yaml")
+    assert policy.undo()[1] == load_bytes(before, "policy.yaml")
+    assert policy.path.read_bytes() == before and not policy.changed()
+    assert policy.path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(policy.path.parent) == ["policy.yaml"]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_no_edit_of_a_file_that_was_changed_or_to_what_is_refused(
+    policy: PolicyFile, edit: Callable[[PolicyFile], Policy]
+) -> None:
+    policy.load()
+    policy.add(Draft(Kind.EXEC, ("id",), Decision.ASK), None)
+    assert policy.path
+    text = policy.path.read_text()
+    policy.path.write_text(text + "# theirs\n")
+    with pytest.raises(PolicyError, match="changed meanwhile"):
+        edit(policy)
+    assert policy.path.read_text() == text + "# theirs\n"
+    policy.path.write_text(text)
+
+    def refuse(loaded: Policy) -> None:
+        raise PolicyError("not here", "policy.yaml")
+
+    with pytest.raises(PolicyError, match="not here"):
+        policy.write("default: deny\n", refuse)
+    assert policy.path.read_text() == text and len(policy.changes) == 1
+
+
+def test_only_so_many_edits_are_taken_back(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    texts = []
+    for number in range(UNDO_LIMIT + 2):
+        texts.append(policy.path.read_text())
+        policy.write(f"default: ask  # {number}\n")
+    for text in reversed(texts[2:]):
+        policy.undo()
+        assert policy.path.read_text() == text
+    with pytest.raises(PolicyError, match="no rule was changed"):
+        policy.undo()
+
+
+def test_what_changes_nothing_is_nothing_to_take_back(policy: PolicyFile, tmp_path: Path) -> None:
+    policy.load()
+    policy.move(1, 1)
+    policy.write(TEXT)
+    assert policy.changes == []
+
+
+def test_any_edit_makes_a_copy_of_the_built_in_default(tmp_path: Path) -> None:
+    policy = find_policy(None, {}, tmp_path)
+    default = policy.load()
+    policy.disable(1, True)
+    policy.move(1, 2)
+    assert (policy.path, policy.label) == (tmp_path / "policy.yaml", "policy.yaml")
+    policy.undo()
+    assert policy.undo()[1] == default
+    assert (policy.path, policy.label, os.listdir(tmp_path)) == (None, BUILT_IN, [])

@@ -9,6 +9,7 @@ import pytest
 from session_kit import PATIENCE, POLICY, Desk, until
 
 from agentgate.actions import Verdict
+from agentgate.policy.errors import PolicyError
 
 WAIT = "until test -e go; do sleep 0.05; done; rm -f go; "
 
@@ -103,7 +104,6 @@ async def test_a_file_taken_away_leaves_the_old_policy_in_force(desk: Desk) -> N
 
 async def test_a_policy_that_cannot_be_compiled_is_not_put_in_force(desk: Desk, tmp_path: Path) -> None:
     """Also when it comes another way: the gate in the other process would break on it."""
-    from agentgate.policy.errors import PolicyError
     from agentgate.policy.load import load_text
 
     (desk.project / "a").write_text("a")
@@ -115,3 +115,21 @@ async def test_a_policy_that_cannot_be_compiled_is_not_put_in_force(desk: Desk, 
         assert session.policy is before
         session.gate.answer(ask.number, Verdict.ALLOW)
         assert await asyncio.wait_for(session.wait(), PATIENCE) == 0
+
+
+async def test_an_edit_from_here_is_in_force_at_once_and_can_be_taken_back(desk: Desk) -> None:
+    desk.policy.write_text(WAITING)
+    async with desk.running(f"{WAIT} mv a b; {WAIT} mv a b; touch done") as session:
+        session.edit_policy(lambda file, check: file.delete(2, check))
+        assert desk.policy.read_text() != WAITING
+        session.edit_policy(lambda file, check: file.undo(check)[1])
+        assert desk.policy.read_text() == WAITING
+        go(desk)
+        await until(lambda: "denied exec mv a b" in desk.err)
+        session.edit_policy(lambda file, check: file.write("default: allow\n", check))
+        go(desk)
+        await until((desk.project / "done").exists)
+        with pytest.raises(PolicyError, match="is not set"):
+            session.edit_policy(lambda file, check: file.write(BAD[-1][0], check))
+        assert desk.policy.read_text() == "default: allow\n" and not session.policy.rules
+    assert desk.err.count("denied exec mv a b") == 1 and desk.notices() == []
