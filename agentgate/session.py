@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Coroutine
 
 from agentgate.actions import Action, Answer, Kind, Source, Verdict
+from agentgate.audit.heads import Heads
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
@@ -32,6 +33,7 @@ from agentgate.policy.model import Policy
 from agentgate.policy.store import Check, PolicyFile, find_policy
 from agentgate.policy.suggest import Draft, suggest
 from agentgate.settings import GateChoice, SecretsChoice, Settings
+from agentgate.statedir import state_directory
 
 __all__ = ["Session"]
 
@@ -61,6 +63,7 @@ class Session:
             agent=settings.agent,
             complain=lambda text: self.hub.post(Notice(text, urgent=True)),
             told=self._recording,
+            heads=Heads(state_directory(settings.env)),
         )
         self.proxy: Proxy | None = None
         self.names: Names | None = None

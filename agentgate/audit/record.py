@@ -11,7 +11,7 @@ from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, S
 
 __all__ = ["VERSION", "Record"]
 
-VERSION = 1  # of the line's form; a reader refuses none, a writer always says it
+VERSION = 2  # of the line's form; a reader refuses none, a writer always says it. From 2 on lines are chained
 
 
 @dataclass(frozen=True, slots=True)

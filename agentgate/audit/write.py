@@ -7,6 +7,9 @@ meanwhile, so that what is kept are the few decisions that were on their way, an
 these fill ``KEPT`` bytes too, nothing more should be decided at all. A log that is removed is put back, one
 that is moved away goes on under its name.
 
+Each line carries a hash of all before it (``chain.py``), and once in a second in which something was written
+the last one is signed (``heads.py``), so that what is changed later can be told.
+
 It knows of the events only that some carry ``records``: the audit room lies below the gate.
 """
 
@@ -22,6 +25,8 @@ from typing import Any
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from agentgate.audit.chain import Chain
+from agentgate.audit.heads import Head, Heads
 from agentgate.audit.lines import Lines
 from agentgate.audit.place import is_there, open_log, replace
 from agentgate.audit.record import Record
@@ -33,6 +38,7 @@ BATCH = 200  # records turned into lines before the loop gets its turn again: ab
 RETRY = 1.0  # seconds between attempts while the disk refuses
 KEPT = 16 << 20  # bytes of lines that are kept while the disk refuses, before all has to wait
 LOOK = 1.0  # seconds between looks whether the log is still there
+HEAD = 1.0  # seconds between two signed heads
 LAST_TRIES = 3  # attempts at close, before the lines are given up
 
 
@@ -40,7 +46,7 @@ class AuditWriter:
     """One session's record. ``path`` is absolute; ``complain`` gets one line when writing begins to fail
     and when it works again, ``told`` then gets the reason ("" when it works), and whether as much is kept
     as may be. ``written`` counts the records on disk, ``failed`` is empty or the reason why the last write
-    did not succeed."""
+    did not succeed. ``heads`` are where the last record is signed."""
 
     def __init__(
         self,
@@ -50,9 +56,15 @@ class AuditWriter:
         agent: str,
         complain: Callable[[str], None] | None = None,
         told: Callable[[str, bool], None] | None = None,
+        heads: Heads | None = None,
         retry: float = RETRY,
     ) -> None:
         self.path = path
+        self._heads = heads
+        self._signed = 0  # the number of the record that was signed last
+        self._next_head = 0.0
+        self._chain = Chain(session)
+        self._session = session
         self.failed = ""
         self.written = 0
         self._complain = complain or (lambda _text: None)
@@ -118,6 +130,7 @@ class AuditWriter:
             if not self.failed:
                 await self._write(last=True)
             if not self.failed:
+                await self._sign(last=True)
                 break
         file, self._file = self._file, None
         if self.failed:
@@ -141,7 +154,7 @@ class AuditWriter:
     def _take(self, records: Iterable[Record]) -> None:
         for record in records:
             self._number += 1
-            self._lines += self._form.line(record, self._number)
+            self._lines += self._chain.link(self._form.line(record, self._number))
 
     async def _write(self, *, last: bool = False) -> None:
         assert self._file is not None
@@ -165,6 +178,29 @@ class AuditWriter:
             self.failed = ""
             self._complain("the audit log is written again; nothing is missing")
             self._tell("")
+        if time.monotonic() >= self._next_head:
+            await self._sign()
+
+    async def _sign(self, *, last: bool = False) -> None:
+        """Sign the last record, which is on disk. What hinders that is told once; the log goes on."""
+        if self._heads is None or self._signed == self._number:
+            return
+        head = Head(
+            self._session, str(self.path.resolve()), self._number, self._chain.head.hex(), time.time()
+        )
+        self._next_head = time.monotonic() + HEAD
+        try:
+            await asyncio.to_thread(self._heads.write, head)
+            if last:
+                await asyncio.to_thread(self._heads.prune)
+        except OSError as error:
+            self._heads = None
+            self._complain(
+                "the end of the audit log cannot be signed, so later nobody can tell whether it is whole: "
+                f"{error.strerror or error}"
+            )
+            return
+        self._signed = head.number
 
     def _tell(self, why: str) -> None:
         now = (why, bool(why) and len(self._lines) > KEPT)

@@ -14,6 +14,7 @@ from agentgate.gate.secrets import Secrets
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
 from agentgate.settings import Settings
+from agentgate.statedir import state_directory
 
 __all__ = ["context", "decider", "own_paths", "places"]
 
@@ -35,6 +36,7 @@ def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
     folder = settings.audit.parent.resolve()
     audit = folder if folder.name == ".agentgate" else folder / settings.audit.name
     own = [str(Path(__file__).resolve().parent.parent), str(audit), str(settings.project / "policy.yaml")]
+    own.append(str(state_directory(settings.env)))
     own += terminal.names()  # what is written there can bring forth answers, as if they had been typed
     if policy_path:
         own += _names(policy_path)

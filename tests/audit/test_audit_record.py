@@ -93,7 +93,7 @@ def test_the_line_names_every_fact_the_log_promises():
         1700000000.1234, action, ruling, Answer(Verdict.ALLOW, Source.OPERATOR, ruling), 1500, "kernel"
     )
     assert json.loads(record.to_line(session="s", agent="bash", number=1)) == {
-        "v": 1,
+        "v": 2,
         "time": 1700000000.123,
         "id": 1,
         "session": "s",

@@ -119,7 +119,7 @@ async def test_it_appends_and_mends_a_torn_last_line(tmp_path):
     log = Log(path)
     assert [entry.record.action.target for entry in log] == ["ls"]
     assert log.skipped == 1
-    assert path.read_bytes().startswith(b'{"time":1,"acti\n{"v":1,')
+    assert path.read_bytes().startswith(b'{"time":1,"acti\n{"v":2,')
 
 
 async def refused(path) -> str:
