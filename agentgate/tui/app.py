@@ -260,13 +260,17 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A press of the button that no widget kept for itself: it may change the mode."""
-        widget, room = event.widget, self._room
+        widget, room, state = event.widget, self._room, self.state
         if widget is None or self.state.cover is not Cover.NONE:
             return
         if widget is room.pane:
             self.tell(Clicked(None))
         elif widget is room.tabs:
             self.tell(Clicked(bars.tab_at(event.screen_x)))
+        elif widget is room.log_tabs and state.plan.log_tabs is not None:
+            tab = bars.log_tab_at(state.plan.others, state.plan.log_tabs.width, event.x)
+            if tab is not None:
+                self.tell(Clicked(tab))
         elif widget is room.alert:
             self.tell(Clicked(Panel.QUEUE))
         for panel, known in room.panels.items():

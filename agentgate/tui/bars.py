@@ -13,7 +13,19 @@ from agentgate.tui.modes import Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
 
-__all__ = ["PORTABLE", "Facts", "alert", "banner", "header", "hints", "prompt", "tab_at", "tabs"]
+__all__ = [
+    "PORTABLE",
+    "Facts",
+    "alert",
+    "banner",
+    "header",
+    "hints",
+    "log_tab_at",
+    "log_tabs",
+    "prompt",
+    "tab_at",
+    "tabs",
+]
 
 PORTABLE = "portable gate: PATH + proxy only"
 """What the header says of the shim gate, so that nobody takes it for the kernel's."""
@@ -79,13 +91,13 @@ def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     if state.hint:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
-    leader = commands.key_label(commands.LEADER)
+    leader = state.keys.lead
     keys: list[Line] = []
     context = Context.LEADER if state.leader else None
-    offered = commands.of(Context.LEADER)
+    offered = state.keys.of(Context.LEADER)
     if state.mode is Mode.CONTROL:
         context = commands.PANELS.get(state.panel, Context.CONTROL)
-        offered = commands.offered(context)
+        offered = state.keys.offered(context)
     for command in offered:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
@@ -127,10 +139,11 @@ def prompt(typed: Prompt, cells: int) -> Line:
 
 
 def alert(state: State, cells: int) -> Line:
-    """The line of a narrow screen in AGENT mode: the oldest question, and how many more."""
-    if not state.asks:
+    """The line where neither queue nor action has room: the question that keys are about, and how many
+    more."""
+    ask = state.ask(state.current) or (state.asks[0] if state.asks else None)
+    if ask is None:
         return ((" nothing waits", Ink.DIM),)
-    ask = state.asks[0]
     more = len(state.asks) - 1
     right: Line = ((f"+{more} more ", Ink.WAIT),) if more else ((" ", Ink.PLAIN),)
     mark = words.wait_mark(ask.ruling)
@@ -162,8 +175,26 @@ def tabs(state: State, cells: int) -> Line:
     return fit(tuple(line), cells)
 
 
+def log_tabs(others: tuple[Panel, ...], cells: int) -> Line:
+    """The logs that wait behind the one that is shown, on the line above it."""
+    names = tuple((f" {panel.value} {panel.title}", Ink.DIM) for panel in others)
+    if width(names) + 1 > cells:
+        names = tuple((f" {panel.value}", Ink.DIM) for panel in others)
+    return (*names, (" ", Ink.PLAIN))
+
+
+def log_tab_at(others: tuple[Panel, ...], cells: int, x: int) -> Panel | None:
+    """The log whose name is at column ``x`` of that line."""
+    right = 0
+    for panel, (name, _) in zip(others, log_tabs(others, cells), strict=False):
+        right += len(name)
+        if x < right:
+            return panel
+    return None
+
+
 def banner(state: State, cells: int, rows: int) -> list[Line]:
     """Says that the gate is gone, why, and how to leave."""
-    how = "q leaves" if state.mode is Mode.CONTROL else f"{commands.key_label(commands.LEADER)} q leaves"
+    how = "q leaves" if state.mode is Mode.CONTROL else f"{state.keys.lead} q leaves"
     text = f" GATE LOST  {outside(state.lost, 400)}. Everything is denied, the agent is ended. {how}"
     return fold(((text, Ink.ALARM),), cells)[:rows]

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from agentgate.tui.modes import Panel
 
-__all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "find", "key_label", "of", "offered"]
+__all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "key_label", "of"]
 
 LEADER = "ctrl+right_square_bracket"
 """``ctrl+]``, the key by which telnet and virsh consoles are left."""
@@ -64,6 +64,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("deny", _L, ("d",), "Deny the oldest waiting action", "deny"),
     Command("control", _L, ("tab",), "Go to CONTROL mode: keys act on the panels", "control"),
     Command("send-leader", _L, (LEADER,), "Send ctrl+] to the agent", "send it"),
+    Command("zoom", _L, ("z",), "The agent on the whole screen, and back", "zoom"),
     Command("cancel", _L, ("escape",), "Back to the agent", "cancel"),
     Command("quit", _L, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
     Command("allow", _C, ("a",), "Allow the shown action once", "allow"),
@@ -83,6 +84,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("panel-3", _C, ("3",), "Audit: every decision, as it is made"),
     Command("panel-4", _C, ("4",), "Policy: the rules in force"),
     Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
+    Command("zoom", _C, ("z",), "The panel that has the keys on the whole screen, and back", "zoom"),
     Command("health", _C, ("h",), "What holds on this machine: tries it, as agentgate doctor does"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
@@ -101,10 +103,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("close-text", _T, ("escape",), "Close it", "cancel"),
 )
 
-_IN_PANEL = frozenset({*PANELS.values(), Context.FILES})
-
-_BY_KEY = {(command.context, key): command for command in COMMANDS for key in command.keys}
-
 _LABELS = {
     LEADER: "ctrl+]",
     "question_mark": "?",
@@ -113,16 +111,12 @@ _LABELS = {
     "up": "↑",
     "pagedown": "pgdn",
     "pageup": "pgup",
-    "f1": "F1",
+    "delete": "del",
+    "backspace": "bksp",
+    "slash": "/",
+    "colon": ":",
+    "exclamation_mark": "!",
 }
-
-
-def find(context: Context, key: str) -> Command | None:
-    """The command of ``key`` in ``context``; in a panel its own before CONTROL's."""
-    found = _BY_KEY.get((context, key))
-    if found is None and context in _IN_PANEL:
-        return _BY_KEY.get((Context.CONTROL, key))
-    return found
 
 
 def of(context: Context) -> list[Command]:
@@ -130,14 +124,11 @@ def of(context: Context) -> list[Command]:
     return [command for command in COMMANDS if command.context is context]
 
 
-def offered(context: Context) -> list[Command]:
-    """What keys do in a panel: its own commands, then those of CONTROL that these do not hide."""
-    own = of(context)
-    hidden = {key for command in own for key in command.keys}
-    rest = of(Context.CONTROL) if context is not Context.CONTROL else []
-    return own + [command for command in rest if not hidden.issuperset(command.keys)]
-
-
 def key_label(key: str) -> str:
-    """A key as the operator knows it: ``ctrl+]``, ``?``, ``esc``."""
-    return _LABELS.get(key, key)
+    """A key as the operator knows it: ``ctrl+]``, ``?``, ``esc``, ``F12``."""
+    if key in _LABELS:
+        return _LABELS[key]
+    mods, _, last = key.rpartition("+")
+    if last[:1] == "f" and last[1:].isdigit():
+        last = last.upper()
+    return f"{mods}+{_LABELS.get(last, last)}" if mods else last

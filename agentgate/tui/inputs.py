@@ -158,7 +158,9 @@ class WriteRule(Effect):
 
 @dataclass(frozen=True, slots=True)
 class SendLeader(Effect):
-    """Send the leader itself to the agent."""
+    """Send the leader, by its name, to the agent."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

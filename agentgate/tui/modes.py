@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-__all__ = ["Cover", "Mode", "Panel"]
+__all__ = ["LOGS", "Cover", "Mode", "Panel"]
 
 
 class Mode(StrEnum):
@@ -25,6 +25,10 @@ class Panel(IntEnum):
     @property
     def title(self) -> str:
         return {1: "queue", 2: "action", 3: "audit", 4: "policy"}[self.value]
+
+
+LOGS = tuple(panel for panel in Panel if panel > Panel.DETAIL)
+"""The panels that tell what was and what is in force. Where there is room for one they share its place."""
 
 
 class Cover(StrEnum):

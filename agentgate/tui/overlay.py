@@ -53,7 +53,7 @@ class Overlay:
         cells = covers.cells(state.width)
         ask = state.ask(state.selected)
         if state.cover is Cover.HELP:
-            lines = covers.help_lines(cells)
+            lines = covers.help_lines(state.keys, cells)
         elif state.cover is Cover.HEALTH:
             lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:

@@ -101,6 +101,11 @@ def _move(to: Performing, effect: Move) -> None:
     (to.overlay if effect.panel is None else to.room.panels[effect.panel]).move(effect.how)
 
 
+def _send_leader(to: Performing, effect: SendLeader) -> None:
+    to.room.pane.leader = effect.key
+    to.room.pane.send_leader()
+
+
 def _examine(to: Performing, effect: Examine) -> None:
     if not to.overlay.health.trying:
         to.overlay.health = Health(trying=True)
@@ -120,7 +125,7 @@ HANDLERS: dict[type[Effect], Handler] = {
     Give: _give,
     AskAlways: _ask_always,
     WriteRule: _write_rule,
-    SendLeader: lambda to, effect: to.room.pane.send_leader(),
+    SendLeader: _send_leader,
     Move: _move,
     Leave: lambda to, effect: to.desk.spawn(to.desk.leave_after_output()),
     Quit: lambda to, effect: to.desk.spawn(to.desk.leave()),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from agentgate.tui import commands
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.prompt import Prompt, type_key
@@ -44,7 +43,7 @@ def typed(state: State, event: Pressed, now: float) -> Step | None:
     purpose = PURPOSES[prompt.purpose]
     if purpose.keys and event.key in purpose.keys:
         return purpose.keys[event.key](state, prompt, now)
-    command = commands.find(Context.PROMPT, event.key)
+    command = state.keys.find(Context.PROMPT, event.key)
     if command is not None:
         shut = replace(state, prompt=None)
         doing = purpose.entered if command.id == "enter-text" else purpose.closed

@@ -10,7 +10,6 @@ from textual.widget import Widget
 from agentgate.policy.model import Policy
 from agentgate.tui import bars
 from agentgate.tui.bars import Facts
-from agentgate.tui.commands import LEADER, key_label
 from agentgate.tui.ink import Ink
 from agentgate.tui.layout import Box, Plan
 from agentgate.tui.modes import Cover, Mode, Panel
@@ -36,6 +35,7 @@ class Room(Screen[None], inherit_bindings=False):
         & > TerminalPane { layer: agent; }
         & > #divider { background: $background; color: $line; }
         & > #alert { background: $panel; }
+        & > #log-tabs { background: $background; }
         & > #banner { background: $error; }
     }
     """
@@ -53,6 +53,7 @@ class Room(Screen[None], inherit_bindings=False):
         self.detail = DetailPanel(id="detail")
         self.audit = AuditPanel(id="audit")
         self.policy = PolicyPanel(id="policy")
+        self.log_tabs = Bar(id="log-tabs")
         self.alert = Bar(id="alert")
         self.hints = Bar(id="hints")
         self.panels: dict[Panel, QueuePanel | DetailPanel | AuditPanel | PolicyPanel] = {
@@ -70,6 +71,7 @@ class Room(Screen[None], inherit_bindings=False):
         yield self.divider
         yield self.tabs
         yield from self.panels.values()
+        yield self.log_tabs
         yield self.alert
         yield self.hints
 
@@ -87,6 +89,8 @@ class Room(Screen[None], inherit_bindings=False):
             self.alert.show(bars.alert(state, width))
         if plan.tabs:
             self.tabs.show(bars.tabs(state, width))
+        if plan.log_tabs:
+            self.log_tabs.show(bars.log_tabs(plan.others, plan.log_tabs.width))
         if plan.banner:
             self.banner.show(*bars.banner(state, width, plan.banner.height))
         if plan.divider:
@@ -94,7 +98,7 @@ class Room(Screen[None], inherit_bindings=False):
             self.divider.show(*[(("│", ink),)] * plan.divider.height)
         control = state.mode is Mode.CONTROL
         self.queue.show(state.asks, state.current, now)
-        keys = "" if control else f"{key_label(LEADER)} "
+        keys = "" if control else f"{state.keys.lead} "
         self.detail.show(state.ask(state.current), refusal, now, keys, armed)
         self.policy.show(policy, facts.policy, state.policy_error, control and state.panel is Panel.POLICY)
         for panel, widget in self.panels.items():
@@ -110,6 +114,7 @@ class Room(Screen[None], inherit_bindings=False):
         _place(self.banner, plan.banner)
         _place(self.divider, plan.divider)
         _place(self.tabs, plan.tabs)
+        _place(self.log_tabs, plan.log_tabs)
         _place(self.alert, plan.alert)
         for panel, widget in self.panels.items():
             _place(widget, plan.panels.get(panel))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
 from agentgate.tui.asks import Asks
-from agentgate.tui.commands import LEADER, PANELS, Context, find
+from agentgate.tui.commands import PANELS, Context
 from agentgate.tui.inputs import Subject
+from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -41,7 +42,8 @@ class State:
     """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
     what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
     ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
-    the text that is being typed, None where there is none."""
+    the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
+    ``zoom``: in CONTROL the panel that has the keys."""
 
     width: int = 80
     height: int = 24
@@ -64,10 +66,15 @@ class State:
     denied: int = 0
     hint: Hint | None = None
     prompt: Prompt | None = None
+    keys: Keymap = DEFAULT_KEYS
+    wide: bool = False
+    zoom: bool = False
 
     @property
     def plan(self) -> Plan:
-        return plan(self.width, self.height, self.mode, self.panel, self.log, bool(self.lost))
+        return plan(
+            self.width, self.height, self.mode, self.panel, self.log, bool(self.lost), self.wide, self.zoom
+        )
 
     @property
     def current(self) -> int | None:
@@ -93,13 +100,13 @@ class State:
 
     def agent_has_keys_for(self, key: str) -> bool:
         """Whether ``key`` is the agent's."""
-        return self.agent_has_keys and key != LEADER
+        return self.agent_has_keys and key not in self.keys.leaders
 
     def takes(self, key: str) -> bool:
         """Whether the room acts on ``key``. If not, the widget that has the focus gets it: the agent's
         terminal, or an editor."""
         if self.context is Context.FORM:
-            return find(Context.FORM, key) is not None
+            return self.keys.find(Context.FORM, key) is not None
         return not self.agent_has_keys_for(key)
 
     def ask(self, number: int | None) -> Ask | None:

@@ -127,7 +127,9 @@ def _note(state: State, event: Happening, now: float) -> State:
             text = f"the agent ended with status {status}" + ("; actions still wait" if state.asks else "")
             return replace(state, status=status, hint=Hint(text, now))
         case AgentLeft():
-            return replace(state, hint=Hint(f"{event.words} (ctrl+] q ends the session)", now, urgent=True))
+            return replace(
+                state, hint=Hint(f"{event.words} ({state.keys.lead} q ends the session)", now, urgent=True)
+            )
         case GateLost(reason):
             return replace(state, lost=reason or "no reason is known", leader=False)
         case PolicyChanged(label, error):

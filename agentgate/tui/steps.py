@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agentgate.tui.inputs import Effect
-from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.modes import LOGS, Mode, Panel
 from agentgate.tui.state import ARM_SECONDS, Hint, State
 
 __all__ = ["Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
@@ -26,11 +26,11 @@ def to_control(state: State) -> State:
 
 
 def to_agent(state: State) -> State:
-    return replace(state, mode=Mode.AGENT, leader=False)
+    return replace(state, mode=Mode.AGENT, leader=False, zoom=False)
 
 
 def to_panel(state: State, panel: Panel) -> State:
-    log = panel if panel in (Panel.AUDIT, Panel.POLICY) else state.log
+    log = panel if panel in LOGS else state.log
     return replace(state, panel=panel, log=log)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from agentgate.actions import Verdict
 from agentgate.tui import commands
-from agentgate.tui.commands import LEADER, Context
+from agentgate.tui.commands import Context
 from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Pressed, Quit, SendLeader, WriteRule
-from agentgate.tui.modes import Cover, Panel
+from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.purposes import typed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel, when_armed
@@ -21,16 +21,19 @@ def press(state: State, event: Pressed, now: float) -> Step:
         return taken
     key, context = event.key, state.context
     if context is None:
-        return Step(replace(state, leader=True, hint=None) if key == LEADER else state)
-    command = commands.find(context, key)
+        return Step(replace(state, leader=True, hint=None) if key in state.keys.leaders else state)
+    command = state.keys.find(context, key)
     after_leader = context is Context.LEADER
     if after_leader:
         state = replace(state, leader=False)
     if command is None:
         if after_leader:
             name = commands.key_label(key)
-            return Step(replace(state, hint=Hint(f"ctrl+] {name} means nothing; nothing was sent", now)))
+            text = f"{state.keys.lead} {name} means nothing; nothing was sent"
+            return Step(replace(state, hint=Hint(text, now)))
         return Step(state)
+    if command.id == "send-leader":
+        return Step(state, (SendLeader(key),))
     return VERBS[command.id](state, now)
 
 
@@ -83,6 +86,12 @@ def _full(state: State, now: float) -> Step:
     return Step(state)
 
 
+def _zoom(state: State, now: float) -> Step:
+    if state.mode is Mode.AGENT:
+        return Step(replace(state, wide=not state.wide))
+    return Step(replace(state, zoom=not state.zoom))
+
+
 def _close(state: State, now: float) -> Step:
     return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error=""))
 
@@ -94,12 +103,12 @@ VERBS: dict[str, Verb] = {
     "write": lambda state, now: when_armed(state, now, WriteRule),
     "control": lambda state, now: Step(to_control(state)),
     "agent": lambda state, now: Step(to_agent(state)),
-    "send-leader": lambda state, now: Step(state, (SendLeader(),)),
     "cancel": just(hint=None),
     "quit": _quit,
     "confirm": lambda state, now: Step(replace(state, cover=Cover.NONE), (Quit(),)),
     "close": _close,
     "full": _full,
+    "zoom": _zoom,
     "help": just(cover=Cover.HELP),
     "health": lambda state, now: Step(replace(state, cover=Cover.HEALTH), (Examine(),)),
     "next-panel": _turn(1),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agentgate.tui import ink
+from agentgate.tui.bars import log_tab_at, log_tabs
 from agentgate.tui.layout import Box, Plan, plan
-from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.modes import LOGS, Mode, Panel
 
 SIZES = [
     (80, 24),
@@ -22,6 +24,7 @@ SIZES = [
 
 
 def boxes(made: Plan) -> list[Box]:
+    # (the names of other logs lie on the edge of a log)
     loose = [made.header, made.hints, made.divider, made.tabs, made.alert, made.banner]
     return [box for box in [*loose, *made.panels.values()] if box]
 
@@ -34,12 +37,14 @@ def overlap(one: Box, other: Box) -> bool:
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("panel", Panel)
 @pytest.mark.parametrize("banner", [False, True])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("zoom", [False, True])
 def test_nothing_overlaps_and_nothing_is_off_the_screen(
-    size: tuple[int, int], mode: Mode, panel: Panel, banner: bool
+    size: tuple[int, int], mode: Mode, panel: Panel, banner: bool, wide: bool, zoom: bool
 ) -> None:
     width, height = size
-    log = panel if panel in (Panel.AUDIT, Panel.POLICY) else Panel.AUDIT
-    made = plan(width, height, mode, panel, log, banner)
+    log = panel if panel in LOGS else Panel.AUDIT
+    made = plan(width, height, mode, panel, log, banner, wide, zoom)
     here = boxes(made)
     for index, box in enumerate(here):
         assert box.x >= 0
@@ -56,8 +61,16 @@ def test_nothing_overlaps_and_nothing_is_off_the_screen(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_agents_box_never_depends_on_mode_or_panel(size: tuple[int, int]) -> None:
-    made = {plan(*size, mode, panel, log).agent for mode in Mode for panel in Panel for log in (3, 4)}  # type: ignore[arg-type]
-    assert len(made) == 1
+    for wide in (False, True):
+        made = {
+            plan(*size, mode, panel, log, False, wide, zoom).agent
+            for mode in Mode
+            for panel in Panel
+            for log in LOGS
+            for zoom in (False, True)
+        }
+        assert len(made) == 1
+        assert not wide or made.pop().width == size[0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -103,8 +116,62 @@ def test_at_100_the_side_lies_over_the_agent_only_in_control() -> None:
     assert made.panels[Panel.QUEUE].width >= 39
 
 
-def test_wide_all_four_panels_are_seen() -> None:
-    assert set(plan(200, 60, Mode.AGENT, Panel.QUEUE).panels) == set(Panel)
+def test_from_140_there_are_three_columns() -> None:
+    for width in (140, 160, 172, 200, 300):
+        made = plan(width, 60, Mode.AGENT, Panel.QUEUE)
+        assert set(made.panels) == set(Panel)
+        assert len({made.agent.x, *(box.x for box in made.panels.values())}) == 3
+        assert all(box.width >= 25 for box in made.panels.values())
+    assert plan(139, 60, Mode.AGENT, Panel.QUEUE).panels[Panel.AUDIT].x == 139 - 54
+
+
+def test_while_it_is_tight_the_column_that_has_the_keys_gets_more() -> None:
+    queue = plan(140, 40, Mode.CONTROL, Panel.QUEUE).panels
+    audit = plan(140, 40, Mode.CONTROL, Panel.AUDIT).panels
+    assert queue[Panel.QUEUE].width > queue[Panel.AUDIT].width
+    assert audit[Panel.QUEUE].width < audit[Panel.AUDIT].width
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("log", LOGS)
+def test_logs_that_are_not_shown_have_their_names_on_the_edge_of_the_one_that_is(
+    size: tuple[int, int], log: Panel
+) -> None:
+    made = plan(*size, Mode.CONTROL, log, log)
+    assert log in made.panels
+    if made.tabs is None:
+        assert set(made.others) == set(LOGS) - set(made.panels)
+    if made.log_tabs is not None:
+        edge = made.log_tabs
+        assert edge.y in [box.y for panel, box in made.panels.items() if panel in LOGS]
+        names = log_tabs(made.others, edge.width)
+        assert ink.width(names) <= edge.width
+        at = [log_tab_at(made.others, edge.width, x) for x in range(edge.width)]
+        assert set(made.others) <= set(at)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("panel", Panel)
+def test_a_zoomed_panel_has_all_between_header_and_hints_but_the_alert(
+    size: tuple[int, int], panel: Panel
+) -> None:
+    made = plan(*size, Mode.CONTROL, panel, zoom=True)
+    assert made.panels == {panel: Box(0, 1, size[0], size[1] - 3)}
+    assert made.alert == Box(0, size[1] - 2, size[0], 1)
+    assert made.shows_ask
+    plain = plan(*size, Mode.AGENT, panel, zoom=True)
+    assert plain == plan(*size, Mode.AGENT, panel)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_zoomed_agent_has_it_too_and_panels_lie_over_it(size: tuple[int, int]) -> None:
+    made = plan(*size, Mode.AGENT, Panel.QUEUE, wide=True)
+    assert made.agent == Box(0, 1, size[0], size[1] - 3)
+    assert made.panels == {}
+    assert made.shows_ask
+    control = plan(*size, Mode.CONTROL, Panel.QUEUE, wide=True)
+    assert control.panels == plan(*size, Mode.CONTROL, Panel.QUEUE).panels
+    assert control.over
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 5), (100, 6), (200, 4), (90, 9)])

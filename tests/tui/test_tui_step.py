@@ -117,7 +117,7 @@ def test_leader_and_a_verdict_key_decide_the_oldest(play: Play, key: str, verdic
 
 @pytest.mark.parametrize(
     ("key", "effects"),
-    [(LEADER, [SendLeader()]), ("escape", []), ("x", []), ("A", [])],
+    [(LEADER, [SendLeader(LEADER)]), ("escape", []), ("x", []), ("A", [])],
 )
 def test_the_key_after_the_leader_ends_it(play: Play, key: str, effects: list[Effect]) -> None:
     play.keys(LEADER)
@@ -435,3 +435,34 @@ def test_a_verdict_only_ever_goes_to_what_was_shown_for_long_enough(
         if play.state.selected is not None:
             assert play.state.ask(play.state.selected)
         assert play.state.plan.agent.width >= 1
+
+
+# Zoom, and F12
+
+
+def test_f12_is_a_leader_like_the_other_and_doubled_passes_through(play: Play) -> None:
+    assert not play.state.agent_has_keys_for("f12")
+    play.ask(1).at(1).keys("f12", "a")
+    assert play.effects == [Give(1, Verdict.ALLOW)]
+    assert play.keys("f12", "f12").effects == [SendLeader("f12")]
+    assert play.keys("f12", "tab").state.mode is Mode.CONTROL
+    assert play.keys("f12").state.mode is Mode.AGENT
+
+
+def test_z_zooms_what_has_the_keys_and_back(play: Play) -> None:
+    play.ask(1)
+    agent = play.state.plan.agent
+    assert play.keys(LEADER, "z").state.plan.agent.width == 120
+    assert play.keys(LEADER, "z").state.plan.agent == agent
+    play.keys(LEADER, "tab", "3", "z")
+    assert list(play.state.plan.panels) == [Panel.AUDIT]
+    assert play.state.plan.agent == agent
+    assert play.keys("4").state.plan.panels.keys() == {Panel.POLICY}
+    assert play.keys("z").state.plan.panels.keys() == {Panel.QUEUE, Panel.DETAIL, Panel.POLICY}
+    play.keys("z", "escape")
+    assert not play.state.zoom  # the next time in CONTROL begins with everything
+
+
+def test_a_verdict_in_a_zoomed_log_is_about_the_action_in_the_alert_line(play: Play) -> None:
+    play.ask(1, 2).keys(LEADER, "tab", "j", "3", "z").at(1)
+    assert play.keys("d").effects == [Give(2, Verdict.DENY)]

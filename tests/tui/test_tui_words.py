@@ -15,6 +15,7 @@ from agentgate.tui.asks import Asks
 from agentgate.tui.bars import PORTABLE, Facts
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, plain, spread, width
+from agentgate.tui.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode, Panel
 from agentgate.tui.state import State
 from agentgate.tui.step import step
@@ -216,7 +217,7 @@ def test_a_tab_is_where_its_word_is() -> None:
 
 
 def test_help_has_every_command_of_the_table() -> None:
-    text = said(help_lines(100))
+    text = said(help_lines(DEFAULT_KEYS, 100))
     for command in commands.COMMANDS:
         assert command.help in text
     assert len({(c.context, key) for c in commands.COMMANDS for key in c.keys}) == sum(

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from agentgate.tui import commands
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.lines import Lines
 
@@ -37,17 +38,18 @@ def cells(width: int) -> int:
     return max(20, min(WIDEST, width - 4) - 6)
 
 
-def help_lines(cells: int) -> list[Line]:
+def help_lines(keymap: Keymap, cells: int) -> list[Line]:
     """Every command of the table, by context."""
     lines: list[Line] = []
     for context in Context:
-        if not commands.of(context):
+        if not keymap.of(context):
             continue
         lines += [() for _ in lines[:1]]
-        lines.append(((context.value, Ink.WAIT),))
-        for command in commands.of(context):
+        lines.append(((keymap.said(context.value), Ink.WAIT),))
+        for command in keymap.of(context):
             keys = ", ".join(commands.key_label(key) for key in command.keys)
-            lines += fold(((f"  {keys:<12} ", Ink.KEY), (command.help, Ink.PLAIN)), cells, indent=15)
+            text = keymap.said(command.help)
+            lines += fold(((f"  {keys:<12} ", Ink.KEY), (text, Ink.PLAIN)), cells, indent=15)
     return lines
 
 
