@@ -13,8 +13,8 @@ from datetime import date
 from typing import Any
 
 from agentgate.actions import Decision, Kind, Verdict
-from agentgate.cli import exits
-from agentgate.cli.options import UsageError, add_audit, here
+from agentgate.cli import exits, verify
+from agentgate.cli.options import Parser, UsageError, add_audit, here
 from agentgate.escape import printable
 from agentgate.settings import default_audit
 
@@ -23,6 +23,7 @@ __all__ = ["add"]
 _EXAMPLE = """\
 example:
   agentgate audit --verdict deny --since 1h
+  agentgate audit verify         whether anything in it was changed or removed
   agentgate audit --json --action net_egress | jq -r .target | sort | uniq -c
 """
 
@@ -52,6 +53,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--limit", metavar="N", type=_count, help="only the newest N")
     parser.add_argument("--json", action="store_true", help="the records as they were written, one a line")
     parser.set_defaults(run=_run)
+    verify.add(
+        parser.add_subparsers(title="commands", metavar="[verify]", required=False, parser_class=Parser)
+    )
 
 
 def _run(args: argparse.Namespace) -> int:

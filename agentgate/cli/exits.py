@@ -10,6 +10,7 @@ __all__ = [
     "ALLOW",
     "ASK",
     "CANNOT_RUN",
+    "CHANGED",
     "DENY",
     "GATE_LOST",
     "NOT_FOUND",
@@ -25,6 +26,7 @@ OK = 0
 ALLOW = 0  # check: allowed
 DENY = 1  # check: denied
 NO_GATE = 1  # doctor: the kernel gate cannot run here, or does not hold
+CHANGED = 1  # audit verify: the record is not what was written
 USAGE = 2  # bad command line, policy or file: one line on standard error
 ASK = 3  # check: you would be asked
 UNAVAILABLE = 69  # the chosen gate cannot run here (EX_UNAVAILABLE, sysexits.h)
