@@ -1,38 +1,37 @@
-"""One agent run: puts policy, gate, audit, proxy and a backend together, starts and ends them.
+"""One session: puts policy, gate, audit and one or more agents together, starts and ends them.
 
-Guarantees: ``start`` either runs the agent behind the chosen gate or raises; it never runs it ungated.
-After ``close`` the agent's tree has ended, every question has an answer and the audit log holds every
-decision.
+Guarantees: ``start`` and ``add`` either run the agent behind the chosen gate or raise; they never run it
+ungated. After ``close`` every agent's tree has ended, every question has an answer and the audit log holds
+every decision.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
-import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
-from agentgate.actions import Action, Answer, Kind, Source, Verdict
+from agentgate.actions import Kind, Source, Verdict
+from agentgate.agent import AgentRun
 from agentgate.audit.heads import Heads
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
 from agentgate.gate.gate import Gate
-from agentgate.intent.words import for_action
-from agentgate.intercept.backend import DOCTOR, Backend, GateUnavailable, Launch
-from agentgate.intercept.dns.service import Names
+from agentgate.intercept.backend import Backend, GateUnavailable
 from agentgate.intercept.proxy.dial import Resolve, lookup
 from agentgate.intercept.proxy.server import Proxy
-from agentgate.intercept.proxy.upstream import BadUpstream, Upstream
-from agentgate.limits import inherited, raise_open_files
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 from agentgate.policy.store import Check, PolicyFile, find_policy
 from agentgate.policy.suggest import Draft, suggest
-from agentgate.settings import GateChoice, SecretsChoice, Settings
+from agentgate.settings import Settings, agent_name
 from agentgate.statedir import state_directory
 
 __all__ = ["Session"]
@@ -42,8 +41,9 @@ _WATCH = 1.0  # seconds between looks at the policy file
 
 
 class Session:
-    """``hub`` tells what happens; ``gate`` holds the questions; ``mark`` is a word that only the
-    operator's screen knows, so that the agent's terminal cannot paint a believable question."""
+    """``hub`` tells what happens; ``gate`` holds the questions of all ``agents``, in order of their start;
+    ``mark`` is a word that only the operator's screen knows, so that an agent's terminal cannot paint a
+    believable question."""
 
     def __init__(self, settings: Settings, *, resolve: Resolve = lookup) -> None:
         """Load the policy. ``resolve`` looks names up for what was allowed.
@@ -65,10 +65,22 @@ class Session:
             told=self._recording,
             heads=Heads(state_directory(settings.env)),
         )
-        self.proxy: Proxy | None = None
-        self.names: Names | None = None
-        self.backend: Backend | None = None
+        self.agents: list[AgentRun] = []
+        self._first: AgentRun | None = None
+        self._named: set[str] = set()
+        self._held = ("", False)
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def backend(self) -> Backend | None:
+        """The first agent's."""
+        return self._first.backend if self._first else None
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """The first agent's."""
+        return self._first.proxy if self._first else None
 
     @property
     def gate_kind(self) -> str:
@@ -78,7 +90,7 @@ class Session:
     @property
     def holds_reads(self) -> bool:
         """Whether reads of secrets are asked about in this session; False before the start."""
-        return self.backend.holds_reads if self.backend else False
+        return self._first.holds_reads if self._first else False
 
     def own_paths(self) -> list[str]:
         """The gate's own files and directories: guarded by name."""
@@ -92,120 +104,93 @@ class Session:
         return build.decider(self.settings, policy, self.policy_file.path, grants)
 
     async def start(self, stdio: tuple[int, int, int], *, controlling: bool) -> int:
-        """Run the agent with ``stdio`` as its 0, 1 and 2; returns its pid.
+        """Run the agent of the settings with ``stdio`` as its 0, 1 and 2; returns its pid.
 
         Raises GateUnavailable when the chosen gate cannot run here, OSError when the command cannot; then
         the session is closed and nothing is left of it.
         """
         try:
-            pid = await self._start(stdio, controlling)
+            queue = self.hub.subscribe()
+            await self.audit.start()
+            self._spawn(self.audit.follow(queue))
+            self._first = self._agent(self.settings.command)
+            pid = await self._run(self._first, stdio, controlling)
         except BaseException:
             await self.close()
             raise
-        self.hub.post(AgentStarted(pid))
-        self._spawn(self._report_end())
-        self._spawn(self._watch_policy())
-        return pid
-
-    async def _start(self, stdio: tuple[int, int, int], controlling: bool) -> int:
-        queue = self.hub.subscribe()
-        await self.audit.start()
-        self._spawn(self.audit.follow(queue))
-        self.backend = self._backend()
         reads = any(rule.action is Kind.FS_READ and not rule.disabled for rule in self.policy.rules)
         if reads and not self.holds_reads:
             self.hub.post(Notice("the policy has rules for fs_read, but reads are not held in this session"))
+        self._spawn(self._watch_policy())
+        return pid
+
+    async def add(
+        self, command: tuple[str, ...], stdio: tuple[int, int, int], *, controlling: bool
+    ) -> AgentRun:
+        """Run one more agent beside the others, behind a gate of its own.
+
+        Raises as ``start``; then nothing is left of it and the others know nothing of it.
+        """
+        why = "the session ended" if self._closed else self._held[0]
+        if why:
+            raise GateUnavailable(f"no agent is started: {why}")
+        run = self._agent(command)
+        await self._run(run, stdio, controlling)
+        return run
+
+    def _agent(self, command: tuple[str, ...]) -> AgentRun:
+        """An agent for ``command`` under a name that no other had in this session."""
+        settings = self.settings
+        base = settings.agent if command[0] == settings.command[0] else agent_name(command)
+        names = itertools.chain((base,), (f"{base}-{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name not in self._named)
+        self._named.add(name)
+        settings = replace(settings, command=command, agent=name)
+        return AgentRun(settings, Entrance(self.gate, name), self.own_paths(), self.id, self._resolve)
+
+    async def _run(self, run: AgentRun, stdio: tuple[int, int, int], controlling: bool) -> int:
+        self.agents.append(run)  # from here on it is told of a new policy
         try:
-            upstream = Upstream.from_env(self.settings.env)
-        except BadUpstream as error:
-            raise GateUnavailable(f"the connections cannot be decided: {error}") from None
-        raise_open_files()
-        self.proxy = Proxy(
-            self._decide_connection,
-            self.backend.attribute,
-            secret="" if self.backend.attribute else secrets.token_hex(16),
-            refuse=lambda action, why: self.gate.refuse(action, "proxy", why),
-            agent=self.settings.agent,
-            upstream=upstream,
-            resolve=self._resolve,
-        )
-        port = await self.proxy.start()
-        env = dict(self.settings.env)
-        env.update(self.proxy.environment())
-        env["AGENTGATE"] = self.id
-        for name in ("TMUX", "TMUX_PANE"):  # the pane is not the operator's multiplexer
-            env.pop(name, None)
-        project = str(self.settings.project)
-        if self.backend.kind == "kernel":
-            self.names = self._name_service(self.proxy)
-            await self.names.start()
-        launch = Launch(
-            self.settings.command, project, env, stdio, controlling, proxy_port=port, names=self.names,
-            keep=self.settings.keep,
-        )  # fmt: skip
-        with inherited():
-            return await self.backend.start(launch)
-
-    def _backend(self) -> Backend:
-        if self.settings.gate is GateChoice.SHIM:
-            if self.settings.keep:
-                raise GateUnavailable(
-                    "--keep needs the kernel gate: the shim gate loses what outlives the agent"
-                )
-            from agentgate.intercept.shim.backend import ShimBackend
-
-            return ShimBackend(self.gate, agent=self.settings.agent)
-        from agentgate.intercept.kernel.support import missing
-
-        lacking = missing()
-        if lacking:
-            raise GateUnavailable(
-                f"the kernel gate cannot run here: {lacking}. {DOCTOR}; --gate shim runs the portable gate, "
-                "which holds only what goes through PATH and the proxy"
-            )
-        from agentgate.intercept.kernel.backend import KernelBackend
-
-        return KernelBackend(
-            self.gate, self.policy, self.context(), build.places(self.settings), self.own_paths(),
-            enforce=self.settings.enforce, network=self.settings.network,
-            hold_reads=self.settings.secrets is SecretsChoice.ASK,
-        )  # fmt: skip
-
-    def _name_service(self, proxy: Proxy) -> Names:
-        names = Names(
-            proxy,
-            lambda action: self._decide_connection(action, "dns"),
-            lambda action, why: self.gate.refuse(action, "relay", why),
-            lambda text: self.hub.post(Notice(text)),
-        )
-        proxy.translate(names.translate)
-        return names
-
-    async def _decide_connection(self, action: Action, gate: str = "proxy") -> Answer:
-        if not self.settings.network:
-            return self.gate.refuse(action, gate, "--no-net: no connections in this session")
-        return await self.gate.decide(action._replace(intent=for_action(action)), gate)
+            pid = await run.start(self.policy, stdio, controlling=controlling)
+            if self._closed:
+                raise GateUnavailable("the session ended")
+        except BaseException:
+            self.agents.remove(run)
+            await run.close()
+            raise
+        self.hub.post(AgentStarted(pid, run.name))
+        self._spawn(self._report_end(run))
+        return pid
 
     async def wait(self) -> int:
-        """The agent's exit status, once it ended."""
-        assert self.backend is not None
-        return await self.backend.wait()
+        """The first agent's exit status, once it ended."""
+        assert self._first is not None
+        return await self._first.wait()
 
-    async def _report_end(self) -> None:
-        self.hub.post(AgentEnded(await self.wait()))
+    async def _report_end(self, run: AgentRun) -> None:
+        self.hub.post(AgentEnded(await run.wait(), run.name))
+
+    async def remove(self, name: str) -> None:
+        """End the agent ``name`` if it still runs, and forget it. Its questions are denied."""
+        for run in [run for run in self.agents if run.name == name]:
+            await run.close("the agent was closed")
+            self.agents.remove(run)
 
     async def close(self) -> None:
-        """End the agent's tree, deny what is pending, write the record. Safe to call twice."""
+        """End every agent's tree, deny what is pending, write the record. Safe to call twice."""
+        self._closed = True
         self.gate.close("the session ended")
         async with contextlib.AsyncExitStack() as last:  # each one is done, whatever becomes of the others
             last.push_async_callback(self.audit.close)
             last.push_async_callback(self._end_tasks)
-            if self.proxy:
-                last.push_async_callback(self.proxy.close)
-            if self.names:
-                last.push_async_callback(self.names.close)
-            if self.backend:
-                last.push_async_callback(self.backend.stop)
+            last.push_async_callback(self._end_agents)
+
+    async def _end_agents(self) -> None:
+        """All at once: the end of a tree that is deaf takes seconds."""
+        ends = await asyncio.gather(*(run.close() for run in self.agents), return_exceptions=True)
+        for error in ends:
+            if isinstance(error, BaseException):
+                raise error
 
     async def _end_tasks(self) -> None:
         tasks = list(self._tasks)
@@ -220,8 +205,8 @@ class Session:
         """
         decider = self._decider(policy)
         self.policy = policy
-        if self.backend:
-            self.backend.use(policy)
+        for run in self.agents:
+            run.use(policy)
         self.gate.use(decider)
         self.hub.post(PolicyChanged(self.policy_file.label))
 
@@ -229,9 +214,10 @@ class Session:
         """Decisions cannot be recorded, because of ``why`` ("": they can again). So nothing is allowed, and
         once as much waits for the disk as may (``full``) nothing is decided at all."""
         reason = f"the record cannot be written: {why}" if why else ""
+        self._held = (reason, full)
         self.gate.hold(reason, full)
-        if self.backend:
-            self.backend.hold(reason, full)
+        for run in self.agents:
+            run.hold(reason, full)
 
     def draft(self, ask: Ask) -> Draft:
         """The rule that "allow always" would write for this question."""

@@ -33,7 +33,7 @@ class Lines:
         action = record.action
         key = (
             action.kind, id(action.chain), id(action.argv), action.cwd, action.syscall, action.intent,
-            id(record.ruling), id(record.answer), record.waited_ms, record.gate,
+            id(record.ruling), id(record.answer), record.waited_ms, record.gate, record.agent,
         )  # fmt: skip
         known = self._known.get(key)
         if known is None:

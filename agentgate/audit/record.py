@@ -17,7 +17,8 @@ VERSION = 2  # of the line's form; a reader refuses none, a writer always says i
 @dataclass(frozen=True, slots=True)
 class Record:
     """``time`` is Unix time in seconds; ``waited_ms`` how long the action was held for its answer;
-    ``gate`` who caught it: kernel, shim or proxy."""
+    ``gate`` who caught it: kernel, shim or proxy; ``agent`` the name of the one that acted, empty for the
+    agent that the session is named after."""
 
     time: float
     action: Action
@@ -25,6 +26,7 @@ class Record:
     answer: Answer
     waited_ms: int
     gate: str
+    agent: str = ""
 
     def to_json(self, *, session: str, agent: str, number: int) -> dict[str, Any]:
         """The object that is written, one a line. Empty optional fields are left out.
@@ -38,7 +40,7 @@ class Record:
             "time": round(self.time, 3),
             "id": number,
             "session": session,
-            "agent": agent,
+            "agent": self.agent or agent,
             "action": action.kind.value,
             "target": action.target,
             "argv": list(action.argv),
@@ -99,7 +101,8 @@ class Record:
         time = float(line["time"])
         if not math.isfinite(time) or not 0 <= time < _LATEST:
             raise ValueError(f"not a time: {time}")
-        return cls(time, action, ruling, answer, int(line["waited_ms"]), _text(line["gate"]))
+        agent = _text(line.get("agent", ""))
+        return cls(time, action, ruling, answer, int(line["waited_ms"]), _text(line["gate"]), agent)
 
 
 _LATEST = 253402300800.0  # the year 10000: later times cannot be shown

@@ -25,8 +25,8 @@ from dataclasses import replace
 from agentgate.actions import Action, Decision, Kind, Process, Verdict
 from agentgate.escape import printable
 from agentgate.gate.command import Approved, Places
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import Notice
-from agentgate.gate.gate import Gate
 from agentgate.gate.lineage import lineage, parent_and_start
 from agentgate.gate.peer import peer_of
 from agentgate.gate.private import SOCKET, private_directory
@@ -44,7 +44,7 @@ class Broker:
     """``gate`` decides. ``places`` says which programs go by their bare names. ``directory`` holds the
     socket; without one a private directory is made, and removed by ``close``."""
 
-    def __init__(self, gate: Gate, *, places: Places | None = None, directory: str | None = None) -> None:
+    def __init__(self, gate: Entrance, *, places: Places | None = None, directory: str | None = None) -> None:
         self._gate = gate
         self._places = places or Places()
         self._directory = directory
@@ -148,7 +148,7 @@ class Broker:
         """Tell the operator, once, that something speaks to the socket that should not."""
         if not self._warned:
             self._warned = True
-            self._gate.hub.post(Notice(f"refused a client of the gate's socket (pid {pid}): {why}"))
+            self._gate.post(Notice(f"refused a client of the gate's socket (pid {pid}): {why}"))
 
 
 def _cwd(pid: int) -> str:

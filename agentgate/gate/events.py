@@ -29,13 +29,14 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question. ``number`` is unique in the session and grows; ``since`` is ``time.monotonic()``
-    seconds; ``gate`` is kernel, shim or proxy."""
+    seconds; ``gate`` is kernel, shim or proxy; ``agent`` the name of the one that asks."""
 
     number: int
     action: Action
     ruling: Ruling
     since: float
     gate: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class PolicyChanged:
 @dataclass(frozen=True, slots=True)
 class AgentStarted:
     pid: int
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class AgentEnded:
     """``status`` as a shell would say it: 0-255, or 128 + signal number."""
 
     status: int
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class AgentLeft:
 
     status: int
     left: int
+    agent: str = ""
 
     @property
     def words(self) -> str:
@@ -103,9 +107,10 @@ class AgentLeft:
 
 @dataclass(frozen=True, slots=True)
 class GateLost:
-    """The gate can no longer decide; everything pending was denied and the agent's tree is ended."""
+    """The agent's gate can no longer decide; all that it waited for was denied and its tree is ended."""
 
     reason: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

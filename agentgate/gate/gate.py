@@ -22,12 +22,12 @@ __all__ = ["Gate"]
 
 
 # What makes two questions one: the same process wants the same of the same objects.
-_Key = tuple[Kind, tuple[str, ...], tuple[str, ...], int, int]
+_Key = tuple[Kind, tuple[str, ...], tuple[str, ...], int, int, str]
 
 
-def _key(action: Action) -> _Key:
+def _key(action: Action, agent: str) -> _Key:
     start = action.chain[0].start if action.chain else 0
-    return action.kind, action.objects, action.argv, action.pid, start
+    return action.kind, action.objects, action.argv, action.pid, start, agent
 
 
 class _Waiting:
@@ -48,6 +48,7 @@ class Gate:
         self._by_key: dict[_Key, _Waiting] = {}
         self._numbers = 0
         self._closed: Answer | None = None
+        self._closed_to: dict[str, Answer] = {}  # agents whose own gate is gone
         self._held = ""
         self._goes_on = asyncio.Event()
         self._goes_on.set()
@@ -84,36 +85,37 @@ class Gate:
     def __len__(self) -> int:
         return len(self._pending)
 
-    async def decide(self, action: Action, gate: str) -> Answer:
-        """The verdict on ``action`` that was caught by ``gate`` (shim or proxy), and its record."""
+    async def decide(self, action: Action, gate: str, agent: str = "") -> Answer:
+        """The verdict on ``action`` of ``agent`` that was caught by ``gate`` (shim or proxy), and its
+        record."""
         await self._goes_on.wait()
         ruling = self._decider.rule(action)
         if self._held and ruling.decision is not Decision.DENY:
-            return self.refuse(action, gate, self._held)
+            return self.refuse(action, gate, self._held, agent)
         if ruling.decision is not Decision.ASK:
             answer = Answer(Verdict(ruling.decision.value), ruling.source, ruling)
-            self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
+            self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate, agent),)))
             return answer
-        return await self.ask(action, ruling, gate)
+        return await self.ask(action, ruling, gate, agent)
 
-    def refuse(self, action: Action, gate: str, why: str) -> Answer:
+    def refuse(self, action: Action, gate: str, why: str, agent: str = "") -> Answer:
         """Deny ``action`` whatever policy says, and put it on record."""
         ruling = Ruling(Decision.DENY, Source.GATE, reason=why)
         answer = Answer(Verdict.DENY, Source.GATE, ruling)
-        self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
+        self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate, agent),)))
         return answer
 
-    async def ask(self, action: Action, ruling: Ruling, gate: str) -> Answer:
+    async def ask(self, action: Action, ruling: Ruling, gate: str, agent: str = "") -> Answer:
         """Ask the operator. An identical question of the same process that is already pending is joined.
 
         Cancelling withdraws the question once nobody else waits for it.
         """
-        if self._closed is not None:
-            answer = self._closed
-            self.hub.post(Decided((Record(time.time(), action, ruling, answer, 0, gate),)))
-            return answer
-        key = _key(action)
-        waiting = self._by_key.get(key) or self._open(key, action, ruling, gate)
+        closed = self._closed or self._closed_to.get(agent)
+        if closed is not None:
+            self.hub.post(Decided((Record(time.time(), action, ruling, closed, 0, gate, agent),)))
+            return closed
+        key = _key(action, agent)
+        waiting = self._by_key.get(key) or self._open(key, action, ruling, gate, agent)
         waiting.waiters += 1
         try:
             return await asyncio.shield(waiting.answered)
@@ -122,9 +124,9 @@ class Gate:
             if not waiting.answered.done() and not waiting.waiters:
                 self._withdraw(waiting.ask)
 
-    def _open(self, key: _Key, action: Action, ruling: Ruling, gate: str) -> _Waiting:
+    def _open(self, key: _Key, action: Action, ruling: Ruling, gate: str, agent: str) -> _Waiting:
         self._numbers += 1
-        waiting = _Waiting(Ask(self._numbers, action, ruling, time.monotonic(), gate), key)
+        waiting = _Waiting(Ask(self._numbers, action, ruling, time.monotonic(), gate, agent), key)
         self._pending[self._numbers] = self._by_key[key] = waiting
         self.hub.post(Asked(waiting.ask))
         return waiting
@@ -152,7 +154,7 @@ class Gate:
             self._decider.grant(ask.action)
         waited = int((time.monotonic() - ask.since) * 1000)
         self.hub.post(Settled(ask, answer))
-        self.hub.post(Decided((Record(time.time(), ask.action, ask.ruling, answer, waited, ask.gate),)))
+        self.hub.post(Decided((_record(ask, answer, waited),)))
         if not waiting.answered.done():
             waiting.answered.set_result(answer)
 
@@ -161,11 +163,21 @@ class Gate:
         answer = Answer(Verdict.DENY, Source.GATE, ask.ruling, "nobody waited for the answer any more")
         waited = int((time.monotonic() - ask.since) * 1000)
         self.hub.post(Withdrawn(ask))
-        self.hub.post(Decided((Record(time.time(), ask.action, ask.ruling, answer, waited, ask.gate),)))
+        self.hub.post(Decided((_record(ask, answer, waited),)))
 
-    def close(self, why: str, source: Source = Source.GATE) -> None:
-        """Deny everything that is pending and every later question, and say ``why``."""
-        self._closed = Answer(Verdict.DENY, source, note=why)
-        self._goes_on.set()
-        for number in list(self._pending):
-            self.answer(number, Verdict.DENY, source, why)
+    def close(self, why: str, source: Source = Source.GATE, *, agent: str | None = None) -> None:
+        """Deny everything that is pending and every later question, and say ``why``; with ``agent`` only
+        what is that one's."""
+        closed = Answer(Verdict.DENY, source, note=why)
+        if agent is None:
+            self._closed = closed
+            self._goes_on.set()
+        else:
+            self._closed_to[agent] = closed
+        for ask in list(self):
+            if agent in (None, ask.agent):
+                self.answer(ask.number, Verdict.DENY, source, why)
+
+
+def _record(ask: Ask, answer: Answer, waited_ms: int) -> Record:
+    return Record(time.time(), ask.action, ask.ruling, answer, waited_ms, ask.gate, ask.agent)

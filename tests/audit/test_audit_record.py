@@ -53,6 +53,7 @@ def records(draw):
         answer,
         draw(st.integers(0, 10**9)),
         draw(st.sampled_from(["kernel", "shim", "proxy"])),
+        draw(st.sampled_from(["", "claude-2"])),
     )
 
 
@@ -74,8 +75,9 @@ def test_what_is_written_comes_back_equal(record):
     assert line.endswith(b"\n") and line.count(b"\n") == 1 and line.isascii()
     entry = parse(line)
     assert entry is not None
-    assert entry.record == record
-    assert (entry.session, entry.agent, entry.number) == ("5e55", "claude", 7)
+    who = record.agent or "claude"
+    assert entry.record == replace(record, agent=who)
+    assert (entry.session, entry.agent, entry.number) == ("5e55", who, 7)
 
 
 def test_the_line_names_every_fact_the_log_promises():

@@ -7,10 +7,11 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from agentgate.agent import AgentRun
 from agentgate.gate.events import Ask, Asked, Decided, Event, Notice, PolicyChanged, Settled
 from agentgate.session import Session
 from agentgate.settings import GateChoice, Settings
@@ -70,11 +71,22 @@ class Desk:
             await asyncio.wait_for(session.close(), PATIENCE)
 
     async def start(self, session: Session) -> int:
+        with self._stdio("") as stdio:
+            return await asyncio.wait_for(session.start(stdio, controlling=False), PATIENCE)
+
+    async def add(self, session: Session, *command: str) -> AgentRun:
+        """One more agent in ``session``: the command, a single word being a script for sh."""
+        command = command if len(command) > 1 or command[0].startswith("./") else ("sh", "-c", *command)
+        with self._stdio(str(len(session.agents) + 1)) as stdio:
+            return await asyncio.wait_for(session.add(command, stdio, controlling=False), PATIENCE)
+
+    @contextlib.contextmanager
+    def _stdio(self, number: str) -> Iterator[tuple[int, int, int]]:
         made = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         given = os.open(os.devnull, os.O_RDONLY)
-        out, err = (os.open(self.root / name, made, 0o600) for name in ("out", "err"))
+        out, err = (os.open(self.root / f"{name}{number}", made, 0o600) for name in ("out", "err"))
         try:
-            return await asyncio.wait_for(session.start((given, out, err), controlling=False), PATIENCE)
+            yield given, out, err
         finally:
             for descriptor in (given, out, err):
                 os.close(descriptor)

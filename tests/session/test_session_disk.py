@@ -133,7 +133,7 @@ async def test_nor_does_the_operator_allow_what_cannot_be_recorded(desk: Desk) -
             await until(lambda: session.audit.failed)
             assert session.gate.answer(ask.number, Verdict.ALLOW)
             await desk.heard(lambda event: isinstance(event, Notice))
-            answer = await session._decide_connection(ask.action)
+            answer = await session.agents[0]._decide_connection(ask.action)
             assert (answer.verdict, answer.source) == (Verdict.DENY, Source.GATE)
             await until(lambda: "126" in desk.err)
             await asyncio.sleep(0.2)

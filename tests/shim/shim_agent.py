@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agentgate.actions import Verdict
 from agentgate.gate.decide import Decider
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import Ask, Asked, Decided, Event, Hub, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
@@ -74,7 +75,7 @@ class World:
     async def agent(
         self, gate: Gate, *command: str | bytes, stdin: bytes = b"", env: dict[str, str] | None = None
     ) -> AsyncIterator[Running]:
-        backend = ShimBackend(gate, agent="test")
+        backend = ShimBackend(Entrance(gate, "test"))
         (self.base / "in").write_bytes(stdin)
         with (
             open(self.base / "in", "rb") as given,

@@ -14,6 +14,7 @@ import pytest
 from shim_agent import ECHO, PATIENCE, World, alive, make_gate
 
 from agentgate.actions import Verdict
+from agentgate.gate.entrance import Entrance
 from agentgate.intercept.backend import GateUnavailable, Launch
 from agentgate.intercept.shim import tree
 from agentgate.intercept.shim.backend import ShimBackend
@@ -84,7 +85,7 @@ async def test_relative_commands_are_the_projects(world: World) -> None:
 
 async def test_the_agent_has_its_terminal(world: World) -> None:
     """A session of its own with the pty as controlling terminal: ^C reaches it, hang-up too."""
-    backend = ShimBackend(make_gate(ALLOW, world.project), agent="test")
+    backend = ShimBackend(Entrance(make_gate(ALLOW, world.project), "test"))
     master, slave = pty.openpty()
     try:
         termios.tcsetwinsize(slave, (33, 101))

@@ -23,6 +23,7 @@ from agentgate.actions import Action, Ruling, Verdict
 from agentgate.gate.broker import Broker
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import Asked, Hub, Notice, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
@@ -33,7 +34,7 @@ from agentgate.gate.secrets import Secrets
 
 @contextlib.asynccontextmanager
 async def running(gate: Gate) -> AsyncIterator[Broker]:
-    broker = Broker(gate)
+    broker = Broker(Entrance(gate, "test"))
     await broker.start()
     try:
         yield broker

@@ -96,7 +96,7 @@ async def test_a_session_asks_for_commands_and_connections(world: World) -> None
         assert session.gate.answer((await asked(queue)).number, Verdict.ALLOW)
         assert await asyncio.wait_for(session.wait(), PATIENCE) == 5
         async with asyncio.timeout(PATIENCE):
-            while (event := await queue.get()) != AgentEnded(5):
+            while (event := await queue.get()) != AgentEnded(5, "test"):
                 assert not isinstance(event, Asked)
     finally:
         await asyncio.wait_for(session.close(), PATIENCE)

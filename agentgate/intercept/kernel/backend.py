@@ -18,15 +18,15 @@ from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 from agentgate.gate.command import Places
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import AgentLeft, Decided, GateLost, Notice
-from agentgate.gate.gate import Gate
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import DOCTOR, GateUnavailable, Launch
 from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.arrivals import Arrivals, Naming
 from agentgate.intercept.kernel.link import LinkError, Unpacker, pack
 from agentgate.intercept.kernel.probe import SECOND_LISTENER
-from agentgate.intercept.kernel.procs import descendants
+from agentgate.intercept.kernel.procs import children, descendants
 from agentgate.intercept.kernel.support import missing
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
@@ -50,7 +50,7 @@ class KernelBackend:
 
     def __init__(
         self,
-        gate: Gate,
+        gate: Entrance,
         policy: Policy,
         context: Context,
         places: Places,
@@ -81,6 +81,7 @@ class KernelBackend:
         self._started: asyncio.Future[int] | None = None
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
+        self._held = ("", False)
         self._command = ""
         self._root = 0  # the agent's first process
 
@@ -135,6 +136,8 @@ class KernelBackend:
                 "keep": launch.keep,
             }
         )  # fmt: skip
+        if self._held[0]:  # it was said while the warden was on its way
+            self.hold(*self._held)
         self._reading = asyncio.create_task(self._read(reader))
 
     async def wait(self) -> int:
@@ -169,6 +172,7 @@ class KernelBackend:
         self._send({"type": "policy", "policy": policy.to_wire()})
 
     def hold(self, why: str, wait: bool) -> None:
+        self._held = (why, wait)
         self._send({"type": "hold", "why": why, "wait": wait})
 
     async def attribute(self, client: tuple[str, int]) -> tuple[Process, ...] | None:
@@ -212,7 +216,8 @@ class KernelBackend:
             self._fail(GateUnavailable(f"the kernel gate could not start: {reason}. {DOCTOR}"))
         elif not self._stopping and self._started.exception() is None:
             self._gate.close(f"the gate is gone: {why}")
-            self._gate.hub.post(GateLost(f"{reason}; nothing pending was done, the agent's tree was ended"))
+            what = f"{reason}; nothing pending was done, the agent's tree was ended"
+            self._gate.post(GateLost(what, self._gate.agent))
         self._ended.set_result(128 + signal.SIGKILL)
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -235,7 +240,7 @@ class KernelBackend:
                 self._root = message["pid"]
                 self._started.set_result(self._root)
             case "kept":
-                self._gate.hub.post(AgentLeft(message["status"], message["left"]))
+                self._gate.post(AgentLeft(message["status"], message["left"], self._gate.agent))
             case "failed":
                 self._failed(message)
             case "ended":
@@ -246,7 +251,7 @@ class KernelBackend:
                 text = (
                     f"the gate refused a call that it could not understand: {printable(message['text'], 300)}"
                 )
-                self._gate.hub.post(Notice(text, urgent=True))
+                self._gate.post(Notice(text, urgent=True))
 
     def _failed(self, message: dict[str, Any]) -> None:
         code, text = message["errno"], message["text"]
@@ -281,8 +286,8 @@ class KernelBackend:
             action = Action(kind, target, argv, cwd, chain, syscall, origin)
             if kind in (Kind.EXEC, Kind.FS_READ) or answer.verdict is Verdict.DENY:
                 action = self._with_intent(action)
-            records.append(Record(time, action, answer.ruling, answer, 0, "kernel"))
-        self._gate.hub.post(Decided(tuple(records)))
+            records.append(Record(time, action, answer.ruling, answer, 0, "kernel", self._gate.agent))
+        self._gate.post(Decided(tuple(records)))
 
     def _ask(self, message: dict[str, Any]) -> None:
         number = message["number"]
@@ -303,10 +308,11 @@ class KernelBackend:
 
 async def _end_orphans(root: int) -> None:
     """End what the warden left: its children come to us, because we are a subreaper too. ``root`` is the
-    agent's first process, which ends by itself when the warden does."""
+    agent's first process, which ends by itself when the warden does. What another agent's warden has below
+    it is none of this."""
     orphans = {root} if root else set()
     for _ in range(200):
-        left = {pid for pid in descendants(os.getpid()) if _filters(pid) > _filters(os.getpid())}
+        left = _strays()
         orphans |= left
         for pid in left:
             with contextlib.suppress(OSError):
@@ -315,6 +321,16 @@ async def _end_orphans(root: int) -> None:
         if not left:
             return
         await asyncio.sleep(0.01)
+
+
+def _strays() -> set[int]:
+    """The children of ours that run under a filter which we do not have, with all below them: a warden runs
+    under none, and whoever it guards is not our child as long as it lives."""
+    ours = _filters(os.getpid())
+    found = {pid for pid in children(os.getpid()) if _filters(pid) > ours}
+    for pid in list(found):
+        found |= descendants(pid)
+    return found
 
 
 def _reap(pids: Iterable[int]) -> None:

@@ -18,7 +18,7 @@ from agentgate.intercept.kernel import libc
 from agentgate.intercept.kernel.devices import Ptys
 from agentgate.intercept.kernel.directories import Directories, Directory
 
-__all__ = ["Approved", "Image", "Proc", "Procs", "descendants", "image", "read_umask"]
+__all__ = ["Approved", "Image", "Proc", "Procs", "children", "descendants", "image", "read_umask"]
 
 _PAGE = 4096
 _PEEK = 256
@@ -317,8 +317,8 @@ def _same(pid: int, proc: Proc) -> bool:
     return int(data[data.rindex(b")") + 2 :].split()[19]) == proc.process.start
 
 
-def descendants(root: int) -> set[int]:
-    """Every live process below ``root`` in the tree of parents (without ``root`` itself)."""
+def _parents() -> dict[int, int]:
+    """The parent of every live process."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -329,6 +329,17 @@ def descendants(root: int) -> set[int]:
             fields = data[data.rindex(b")") + 2 :].split()
             if fields[0] not in (b"Z", b"X"):
                 parents[int(name)] = int(fields[1])
+    return parents
+
+
+def children(pid: int) -> set[int]:
+    """The live children of ``pid``."""
+    return {child for child, parent in _parents().items() if parent == pid}
+
+
+def descendants(root: int) -> set[int]:
+    """Every live process below ``root`` in the tree of parents (without ``root`` itself)."""
+    parents = _parents()
     found: set[int] = set()
     grew = True
     while grew:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from agentgate.gate.broker import Broker
 from agentgate.gate.command import Places
-from agentgate.gate.gate import Gate
+from agentgate.gate.entrance import Entrance
 from agentgate.gate.private import private_directory
 from agentgate.intercept.backend import Attribute, GateUnavailable, Launch
 from agentgate.intercept.shim import tree
@@ -58,9 +58,8 @@ class ShimBackend:
     holds_reads = False
     attribute: Attribute | None = None  # a proxy's client cannot be told from any other process here
 
-    def __init__(self, gate: Gate, *, agent: str) -> None:
+    def __init__(self, gate: Entrance) -> None:
         self._gate = gate
-        self._agent = agent
         self._broker: Broker | None = None
         self._directory = ""
         self._process: asyncio.subprocess.Process | None = None
