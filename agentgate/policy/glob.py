@@ -27,12 +27,14 @@ __all__ = [
     "Lookup",
     "Wild",
     "command_regex",
+    "command_tokens",
     "escape",
     "expand",
     "has_variable",
     "is_narrow",
     "path_regex",
     "path_segments",
+    "path_tokens",
 ]
 
 Lookup = Callable[[str], str]
@@ -159,6 +161,18 @@ def is_narrow(glob: str, lookup: Lookup) -> bool:
     elif not directory or not any(literal) or "**" in "".join(name):
         return False
     return bool(literal) and all(token[0] == "\\" for segment in directory for token in segment)
+
+
+def command_tokens(glob: str, lookup: Lookup) -> tuple[str, ...]:
+    """A command's glob, taken apart: ``*``, and for one character ``\\c``, ``?`` or ``[...]``. Raises
+    GlobError."""
+    return tuple(_tokens(glob, lookup))
+
+
+def path_tokens(glob: str, lookup: Lookup) -> tuple[tuple[str, ...], ...]:
+    """The segments of a path's glob, each taken apart likewise; ``("**",)`` stands for any number of
+    segments. Raises GlobError as ``path_regex``."""
+    return tuple(map(tuple, _path(glob, lookup)))
 
 
 def command_regex(glob: str, lookup: Lookup) -> str:

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from agentgate.policy.glob import GlobError, Lookup, command_regex, expand, is_narrow, path_regex
 
-__all__ = ["HostPattern", "canonical", "compile_host", "names_socket"]
+__all__ = ["HostPattern", "canonical", "compile_host", "covers_host", "names_socket", "socket_glob"]
 
+_ANY_PORT = "[0-9]+"
 _SCHEMES = ("udp://", "listen://")
 _NAME = re.compile(r"[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?(?:\.[a-z0-9_*](?:[a-z0-9_*-]*[a-z0-9_*])?)*")
 _V6 = r"\[[0-9a-f:.]+(?:%[^\]/]+)?\]"
@@ -68,6 +69,60 @@ def names_socket(pattern: str, lookup: Lookup) -> str:
     return compile_host(pattern, lookup).regex
 
 
+def socket_glob(pattern: str) -> str | None:
+    """What follows ``unix:`` in a pattern of unix sockets, None for every other pattern."""
+    return _short(pattern)[5:] if pattern.startswith("unix:") else None
+
+
+def covers_host(wide: str, narrow: str, lookup: Lookup) -> bool:
+    """Whether every target that ``narrow`` (no ``unix:``) matches is for certain matched by ``wide``.
+    Raises GlobError."""
+    if wide == "*" or wide == narrow:
+        return True
+    if narrow == "*" or socket_glob(wide) is not None:
+        return False
+    (scheme, host, port), (its_scheme, its_host, its_port) = _taken(wide, lookup), _taken(narrow, lookup)
+    if scheme != its_scheme or port not in (_ANY_PORT, its_port):
+        return False
+    if host in ("*", "**") or host == its_host:
+        return True
+    network, its_network = _network(host), _network(its_host)
+    if its_network:
+        return bool(network) and _within(its_network, network)
+    if "*" in its_host or its_host.startswith("."):  # everything below a domain
+        below, its_below = _below(host), _below(its_host)
+        return bool(below and its_below and its_below.endswith(below))
+    pattern = compile_host(wide, lookup)
+    name = its_host.rstrip(".")
+    if ":" in name:
+        name = f"[{_address(name.strip('[]'))}]"
+    elif not name.isascii():
+        name = re.sub(r"\\(.)", r"\1", _host(name))
+    sample = f"{scheme}{name}:{its_port if its_port != _ANY_PORT else 1}"
+    return pattern.test(sample) if pattern.test else re.fullmatch(pattern.regex, sample) is not None
+
+
+def _taken(pattern: str, lookup: Lookup) -> tuple[str, str, str]:
+    """Scheme, host and port (as a regular expression)."""
+    text = expand(pattern, lookup).lower()
+    scheme = next((scheme for scheme in _SCHEMES if text.startswith(scheme)), "")
+    return (scheme, *_port(text[len(scheme) :]))
+
+
+def _below(host: str) -> str:
+    """The domain below which all is meant, with its dot in front; empty for every other host."""
+    name = host.rstrip(".")
+    name = name[1:] if name.startswith("*.") else name
+    return name if name.startswith(".") and "*" not in name else ""
+
+
+def _within(narrow: str, wide: str) -> bool:
+    import ipaddress
+
+    inner, outer = ipaddress.ip_network(narrow), ipaddress.ip_network(wide)
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
 def _short(text: str) -> str:
     """/var/run is /run by another name (hier(7)), and written by everybody."""
     return "unix:/run/" + text[14:] if text.startswith("unix:/var/run/") else text
@@ -86,9 +141,9 @@ def _port(text: str) -> tuple[str, str]:
     """The host part, and the port as a regular expression."""
     host, colon, port = text.rpartition(":")
     if not colon or "]" in port or (host.count(":") and not host.startswith("[")):
-        return text, "[0-9]+"  # no port, or an IPv6 address without brackets
+        return text, _ANY_PORT  # no port, or an IPv6 address without brackets
     if port == "*":
-        return host, "[0-9]+"
+        return host, _ANY_PORT
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise GlobError(f"port '{port}' is no number up to 65535 and not '*'")
     return host, str(int(port))

@@ -25,7 +25,7 @@ from agentgate.policy.glob import GlobError, command_regex, expand, path_regex
 from agentgate.policy.hosts import canonical, compile_host, names_socket
 from agentgate.policy.model import Policy, Rule
 
-__all__ = ["STRICTNESS", "Compiled", "Context", "Matcher"]
+__all__ = ["STRICTNESS", "Compiled", "Context", "Matcher", "expired"]
 
 STRICTNESS = {Decision.ALLOW: 0, Decision.ASK: 1, Decision.DENY: 2}
 
@@ -59,6 +59,17 @@ class Context:
         if not value:
             raise GlobError(f"${name} is not set (set it, or write '[$]' for a literal dollar sign)")
         return value
+
+
+def expired(rule: Rule, now: Callable[[], dt.datetime] = _local_time) -> bool:
+    """Whether the rule's last day, or moment, is over."""
+    until = rule.until
+    if until is None:
+        return False
+    moment = now().astimezone()
+    if isinstance(until, dt.datetime):
+        return moment > until.astimezone()
+    return moment.date() > until
 
 
 def _compile(source: str) -> re.Pattern[str]:
@@ -143,14 +154,8 @@ class Compiled:
 
     def holds(self, action: Action) -> bool:
         """Whether the rule's conditions hold for this process now."""
-        until = self.rule.until
-        if until is not None:
-            now = self.now().astimezone()
-            if isinstance(until, dt.datetime):
-                if now > until.astimezone():
-                    return False
-            elif now.date() > until:
-                return False
+        if expired(self.rule, self.now):
+            return False
         within = self.within
         return within is None or any(within.fullmatch(process.command) for process in action.chain)
 
