@@ -8,14 +8,15 @@ written down once, here and in the neighbouring modules, with its type beside it
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 import pyghostty
 from pyghostty._ffi import check, ffi, lib, union_fn
 
-__all__ = ["Rgb", "check", "ffi", "handle", "lib", "query", "scroll_viewport", "set_option"]
+__all__ = ["Rgb", "Terminal", "check", "ffi", "handle", "lib", "query", "scroll_viewport", "set_option"]
 
 Rgb = tuple[int, int, int]
 """Red, green and blue, 0..255."""
@@ -59,6 +60,21 @@ def handle(owner: object, ctype: str, create: Callable[[Any], int], free: Callab
     # Not at exit: a thread may still be feeding then, and the system takes the memory back anyway.
     weakref.finalize(owner, free, out[0]).atexit = False
     return out[0]
+
+
+@final
+class Terminal:
+    """A native terminal, and the lock which everybody holds who uses it or anything that belongs to it.
+    What belongs to it keeps this object, so that it goes first."""
+
+    def __init__(self, rows: int, cols: int) -> None:
+        self.lock = threading.Lock()
+        self.native = handle(
+            self,
+            "GhosttyTerminal",
+            lambda out: lib.ghostty_terminal_new(ffi.NULL, out, cols, rows),
+            lib.ghostty_terminal_free,
+        )
 
 
 def set_option(terminal: Any, name: str, value: object) -> None:

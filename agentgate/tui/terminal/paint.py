@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, split_graphemes
 from rich.color import Color, blend_rgb
 from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
@@ -14,8 +14,9 @@ from textual.strip import Strip
 
 from agentgate.tui.terminal.cells import CellStyle, Cursor, Run
 from agentgate.tui.terminal.core import Rgb
+from agentgate.tui.terminal.view import Mark
 
-__all__ = ["Painter", "with_cursor"]
+__all__ = ["Painter", "with_cursor", "with_marks"]
 
 _CACHE_LIMIT: Final = 1 << 14
 _FAINT_CURSOR: Final = 0.4
@@ -51,6 +52,28 @@ def with_cursor(strip: Strip, cursor: Cursor, focused: bool) -> Strip:
     at, end = cursor.col, cursor.col + width
     drawn = [Segment(s.text, _cursor_style(s.style, cursor, focused)) for s in strip.crop(at, end)]
     return Strip.join([strip.crop(0, at), Strip(drawn, width), strip.crop(end)])
+
+
+def with_marks(strip: Strip, marks: Sequence[tuple[int, int, Mark]], styles: Mapping[Mark, Style]) -> Strip:
+    """``strip`` with columns highlighted, later marks over earlier ones; characters stay whole."""
+    edges = _edges(strip.text)
+    for first, behind, mark in marks:
+        start = max(edge for edge in edges if edge <= max(first, 0))
+        end = min((edge for edge in edges if edge >= behind), default=edges[-1])
+        style = styles[mark]
+        drawn = [Segment(s.text, (s.style or Style.null()) + style) for s in strip.crop(start, end)]
+        strip = Strip.join([strip.crop(0, start), Strip(drawn, end - start), strip.crop(end)])
+    return strip
+
+
+def _edges(text: str) -> list[int]:
+    """The columns that a character begins at, and the one behind the last."""
+    if text.isascii():
+        return list(range(len(text) + 1))
+    edges = [0]
+    for _, _, cells in split_graphemes(text)[0]:
+        edges.append(edges[-1] + cells)
+    return edges
 
 
 def _cursor_style(style: Style | None, cursor: Cursor, focused: bool) -> Style:

@@ -1,61 +1,39 @@
 """The pane that shows the agent's terminal and hands it what the operator types.
 
-All keys go to the agent but one, the leader, which belongs to the control room. Only rows that changed
-are rebuilt, when `pace` says so, and all that Textual asks for later is answered from those.
+All keys go to the agent but one, the leader, which belongs to the control room. How it is drawn is `canvas`'
+business, what the mouse does `mouse`'s, and what is read and selected `reading`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rich.style import Style
 from textual import events
-from textual.app import App
-from textual.geometry import Offset, Region
-from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.timer import Timer
 
 from agentgate.pty import Pty
-from agentgate.tui.terminal.cells import Cursor
-from agentgate.tui.terminal.core import Rgb
-from agentgate.tui.terminal.encode import MouseAction
+from agentgate.tui.terminal import messages
 from agentgate.tui.terminal.feeder import Feeder
-from agentgate.tui.terminal.keys import KeyPress, Mods, key_press
-from agentgate.tui.terminal.pace import Pacer
-from agentgate.tui.terminal.paint import Painter, with_cursor
-from agentgate.tui.terminal.vt import Vt
+from agentgate.tui.terminal.keys import KeyPress, key_press
+from agentgate.tui.terminal.mouse import MouseCanvas
+from agentgate.tui.terminal.view import Reads, View
 
 __all__ = ["TerminalPane"]
 
 _RESIZE_DELAY: Final = 0.05
-_WHEEL_ROWS: Final = 3
-_BUTTONS: Final = {1: "left", 2: "middle", 3: "right"}
+_VIEW_SECONDS: Final = 0.25
+_EARLY_MAX: Final = 4096  # bytes of type-ahead
 
 
-_EARLY_MAX = 4096  # bytes of type-ahead
-
-
-class TerminalPane(Widget, can_focus=True):
+class TerminalPane(MouseCanvas):
     """A terminal on a `Pty` whose child somebody else has started.
 
     The leader key is posted as `Leader` and not sent. The next key is not sent either: it bubbles, as
     it is, behind that message, for the screen to act upon (`send_leader` if it is the leader again).
-    """
-
-    ALLOW_SELECT = False
-
-    DEFAULT_CSS = """
-    TerminalPane {
-        width: 1fr;
-        height: 1fr;
-        background: $background;
-        color: $foreground;
-    }
     """
 
     leader: reactive[str] = reactive("ctrl+right_square_bracket", repaint=False)
@@ -65,46 +43,22 @@ class TerminalPane(Widget, can_focus=True):
     leader_pending: reactive[bool] = reactive(False, repaint=False)
     """Whether the leader was pressed, so that the next key is the control room's."""
 
-    class PaneMessage(Message):
-        """Something happened in ``pane``."""
-
-        def __init__(self, pane: TerminalPane) -> None:
-            super().__init__()
-            self.pane = pane
-
-        @property
-        def control(self) -> TerminalPane:
-            return self.pane
-
-    class Leader(PaneMessage):
-        """The leader key was pressed; the next key will bubble."""
-
-    class Bell(PaneMessage):
-        """The agent rang the bell, once or more."""
-
-    class Closed(PaneMessage):
-        """The agent's side of the terminal is gone. The pane keeps its last screen."""
-
-    class TitleChanged(PaneMessage):
-        """The agent set the window title; ``title`` is safe to show, and only the agent's claim."""
-
-        def __init__(self, pane: TerminalPane, title: str) -> None:
-            super().__init__(pane)
-            self.title = title
-
-    class InputDropped(PaneMessage):
-        """The agent does not read its terminal, and ``size`` bytes for it were thrown away."""
-
-        def __init__(self, pane: TerminalPane, size: int) -> None:
-            super().__init__(pane)
-            self.size = size
+    PaneMessage = messages.PaneMessage
+    Leader = messages.Leader
+    Bell = messages.Bell
+    Closed = messages.Closed
+    TitleChanged = messages.TitleChanged
+    InputDropped = messages.InputDropped
+    ViewChanged = messages.ViewChanged
+    Copied = messages.Copied
 
     @dataclass
-    class _Drawn:
+    class _Told:
         """What the messages were last posted for."""
 
         title: str = ""
         bells: int = 0
+        view: View = field(default_factory=View)
 
     def __init__(
         self,
@@ -114,19 +68,13 @@ class TerminalPane(Widget, can_focus=True):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self._vt = Vt(24, 80, scrollback)
+        super().__init__(scrollback, name, id, classes)
         self._pty: Pty | None = None
         self._early: bytearray | None = bytearray()  # typed before there is a terminal to type into
         self._feeder: Feeder | None = None
-        self._painter = Painter()
-        self._strips: list[Strip] = []
-        self._cursor = Cursor(0, 0, False, "block")
-        self._drawn = self._Drawn()
-        self._colors: tuple[Rgb, Rgb, list[Rgb]] | None = None
-        self._pacer = Pacer(self._draw, lambda: self._vt.synchronized)
+        self._told = self._Told()
+        self._view_timer: Timer | None = None
         self._resize_timer: asyncio.TimerHandle | None = None
-        self._mouse_down: set[str] = set()
 
     # The terminal
 
@@ -152,33 +100,53 @@ class TerminalPane(Widget, can_focus=True):
             self._draw()
 
     @property
-    def grid_size(self) -> tuple[int, int]:
-        """Rows and columns of the terminal."""
-        return self._vt.size
+    def _takes_input(self) -> bool:
+        return self.input_enabled
 
-    @property
-    def title(self) -> str:
-        """The window title the agent has set, safe to show."""
-        return self._vt.title
-
-    @property
-    def scrolled(self) -> bool:
-        """Whether history is shown instead of the live screen."""
-        return self._vt.scrolled
-
-    def screen_text(self) -> str:
-        """What is shown, one line a row, without trailing spaces."""
-        return "\n".join(strip.text.rstrip() for strip in self._strips)
+    # Reading
 
     def scroll_history(self, rows: int) -> None:
         """Scroll by ``rows``; a negative number goes back."""
-        self._vt.scroll(rows)
+        self._reading.scroll(rows)
         self._pacer.soon()
 
     def scroll_to_live(self) -> None:
-        """Show the live screen again."""
-        self._vt.scroll_to_bottom()
+        """Show the live screen again, and read no more: nothing stays selected or searched."""
+        self._reading.stop()
         self._pacer.soon()
+
+    def read(self, what: Reads | None = None) -> None:
+        """Begin to read with keys, or do ``what`` a key of that means."""
+        if not self._reading.on:
+            self._reading.start(self._cursor.row)
+        if what is not None:
+            self._reading.do(what)
+        self._pacer.soon()
+
+    def unselect(self) -> None:
+        """Let nothing be selected."""
+        self._reading.unselect()
+        self._pacer.soon()
+
+    def find(self, needle: str) -> None:
+        """Search for ``needle``, from the newest line back; an empty one ends the search."""
+        self._reading.find(needle)
+        self._pacer.soon()
+
+    def copy(self) -> None:
+        """Have what is selected copied: `Copied`."""
+        if text := self._reading.selection.text:
+            self._selected(text)
+        self.unselect()
+
+    def _selected(self, text: str) -> None:
+        self.post_message(self.Copied(self, text))
+
+    def _paste_selected(self) -> None:
+        if self.input_enabled and self.app.clipboard:
+            self._send(self._vt.encode_paste(self.app.clipboard))
+
+    # Input
 
     def send_leader(self) -> None:
         """Send the leader key itself to the agent."""
@@ -188,7 +156,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def _send_key(self, press: KeyPress) -> None:
         self._send(self._vt.encode_key(press))
-        if self._vt.scrolled:
+        if self._vt.scrolled or self._reading.selection.range:
             self.scroll_to_live()
 
     def _send(self, data: bytes) -> None:
@@ -198,60 +166,37 @@ class TerminalPane(Widget, can_focus=True):
         elif data and self._pty is not None and not self._pty.write(data):
             self.post_message(self.InputDropped(self, len(data)))
 
-    # Drawing
-
-    def render_line(self, y: int) -> Strip:
-        """Row ``y`` from what `_draw` has built."""
-        width = self.size.width
-        if y >= len(self._strips):
-            return Strip.blank(width, self._base_style)
-        strip, cursor = self._strips[y], self._cursor
-        if cursor.visible and cursor.row == y:
-            strip = with_cursor(strip, cursor, self.has_focus and self.input_enabled)
-        if strip.cell_length != width:  # a resize is under way
-            strip = strip.adjust_cell_length(width, self._base_style)
-        return strip
-
-    @property
-    def _base_style(self) -> Style:
-        return Style.from_color(self.styles.color.rich_color, self.background_colors[1].rich_color)
+    # Telling
 
     def _draw(self) -> None:
-        """Rebuild the rows that changed, and have them painted."""
-        if not self.is_running:
-            return
-        rows, cols = self._vt.size
-        frame = self._vt.frame()
-        if len(self._strips) != rows:
-            self._strips = [*self._strips[:rows], *[Strip.blank(cols)] * (rows - len(self._strips))]
-        changed = {y for y in frame.rows if y < rows}
-        for y in changed:
-            self._strips[y] = self._painter.strip(frame.rows[y], cols)
-        if frame.cursor != self._cursor:
-            changed |= {self._cursor.row, frame.cursor.row}
-            self._cursor = frame.cursor
-        if changed:
-            self.refresh(*_regions(changed, self.size.width))
-        if self.has_focus:  # input methods open their window there
-            self.app.cursor_position = self.content_region.offset + Offset(frame.cursor.col, frame.cursor.row)
+        super()._draw()
         self._tell()
 
     def _tell(self) -> None:
-        drawn, vt = self._drawn, self._vt
-        if drawn.bells != vt.bells:
-            drawn.bells = vt.bells
+        told, vt = self._told, self._vt
+        if told.bells != vt.bells:
+            told.bells = vt.bells
             self.post_message(self.Bell(self))
-        if drawn.title != vt.title:
-            drawn.title = vt.title
+        if told.title != vt.title:
+            told.title = vt.title
             self.post_message(self.TitleChanged(self, vt.title))
+        if self.view == told.view or self._view_timer is not None or not self.is_running:
+            return
+        if replace(self.view, back=told.view.back) == told.view and self.view.back and told.view.back:
+            # only the distance to the end: it changes with every line of output
+            self._view_timer = self.set_timer(_VIEW_SECONDS, self._tell_view)
+        else:
+            self._tell_view()
+
+    def _tell_view(self) -> None:
+        self._view_timer = None
+        self._told.view = self.view
+        self.post_message(self.ViewChanged(self, self.view))
 
     def _ended(self) -> None:
         self._draw()
         self.detach()
         self.post_message(self.Closed(self))
-
-    def _redraw_cursor(self) -> None:
-        self.refresh(*_regions({self._cursor.row}, self.size.width))
 
     # Size, colours, life
 
@@ -289,20 +234,8 @@ class TerminalPane(Widget, can_focus=True):
             self._pty.resize(rows, cols)
         self._pacer.soon()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        if self.is_running:
-            self._apply_colors()
-
-    def _apply_colors(self) -> None:
-        _, _, background, color = self.colors
-        app: App[object] = self.app
-        palette: list[Rgb] = [app.ansi_theme.ansi_colors[n] for n in range(16)]
-        colors = ((background + color).rgb, background.rgb, palette)
-        if colors != self._colors:
-            self._colors = colors
-            self._send(self._vt.set_colors(*colors))
-            self._pacer.soon()
+    def _recolored(self, report: bytes) -> None:
+        self._send(report)
 
     def watch_input_enabled(self) -> None:
         self._redraw_cursor()
@@ -339,69 +272,3 @@ class TerminalPane(Widget, can_focus=True):
     def on_blur(self) -> None:  # also when the operator's own terminal loses the focus
         self._send(self._vt.encode_focus(False))
         self._redraw_cursor()
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        button = _BUTTONS.get(event.button)
-        if button is not None and self._send_mouse(event, "press", button):
-            self._mouse_down.add(button)
-            self.capture_mouse()
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        button = _BUTTONS.get(event.button)
-        if button in self._mouse_down:
-            self._mouse_down.discard(button)
-            self._send_mouse(event, "release", button, started=True)
-            if not self._mouse_down:
-                self.release_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        button = _BUTTONS.get(event.button)
-        self._send_mouse(event, "motion", button, started=button in self._mouse_down)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, "wheel_up", -_WHEEL_ROWS)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, "wheel_down", _WHEEL_ROWS)
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        self._wheel(event, "wheel_left", 0)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        self._wheel(event, "wheel_right", 0)
-
-    def _send_mouse(
-        self, event: events.MouseEvent, action: MouseAction, button: str | None, started: bool = False
-    ) -> bool:
-        """Pass a mouse event to an agent that wants it, but with shift held: that is the operator's
-        own, unless the drag has ``started`` as the agent's. Whether it was passed on."""
-        if not self.input_enabled or (event.shift and not started) or not self._vt.mouse_tracking:
-            return False
-        event.stop()
-        event.prevent_default()
-        at = event.get_content_offset_capture(self)
-        mods = (Mods.CTRL if event.ctrl else Mods.NONE) | (Mods.ALT if event.meta else Mods.NONE)
-        self._send(self._vt.encode_mouse(action, button, at.y, at.x, mods))
-        return True
-
-    def _wheel(self, event: events.MouseEvent, button: str, rows: int) -> None:
-        event.stop()
-        event.prevent_default()
-        if self._send_mouse(event, "press", button) or not rows:
-            return
-        if not self._vt.alternate_screen:
-            self.scroll_history(rows)
-        elif self.input_enabled and self._vt.alternate_scroll:
-            arrow = KeyPress("ARROW_UP" if rows < 0 else "ARROW_DOWN")
-            self._send(self._vt.encode_key(arrow) * abs(rows))
-
-
-def _regions(rows: set[int], width: int) -> list[Region]:
-    """Regions over ``rows``, neighbours together."""
-    regions: list[Region] = []
-    for y in sorted(rows):
-        if regions and regions[-1].bottom == y:
-            regions[-1] = regions[-1].grow((0, 0, 1, 0))
-        else:
-            regions.append(Region(0, y, width, 1))
-    return regions

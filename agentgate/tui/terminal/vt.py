@@ -10,13 +10,12 @@ its reach.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from agentgate.escape import printable
 from agentgate.tui.terminal.cells import CellReader, CellStyle, Cursor, Run
-from agentgate.tui.terminal.core import Rgb, check, ffi, handle, lib, query, scroll_viewport, set_option
+from agentgate.tui.terminal.core import Rgb, Terminal, check, ffi, lib, query, scroll_viewport, set_option
 from agentgate.tui.terminal.encode import (
     CELL_HEIGHT,
     CELL_WIDTH,
@@ -25,11 +24,14 @@ from agentgate.tui.terminal.encode import (
     encode_focus,
     encode_paste,
 )
+from agentgate.tui.terminal.find import Finder
+from agentgate.tui.terminal.grid import Grid
 from agentgate.tui.terminal.keys import KeyPress, Mods
 
 __all__ = ["Frame", "Scrollbar", "Vt"]
 
 _SCROLLBACK_BYTES: Final = 64 << 20  # the core's own default, 10,000 bytes, would keep 600 lines
+_PAGE_LINES: Final = 500  # history goes a page at a time, and pages of narrow screens have most lines
 _TITLE_LENGTH: Final = 200
 
 _APP_CURSOR: Final = 1
@@ -42,6 +44,20 @@ _COLOR_SCHEME_REPORTS: Final = 2031
 
 
 @dataclass(frozen=True, slots=True)
+class Scrollbar:
+    """The viewport in the history, in rows."""
+
+    total: int
+    offset: int
+    length: int
+
+    @property
+    def back(self) -> int:
+        """How many rows there are below what is shown."""
+        return self.total - self.length - self.offset
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What changed on the screen, and where the cursor is now."""
 
@@ -50,15 +66,7 @@ class Frame:
     cursor: Cursor
     default: CellStyle
     """The style of empty cells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scrollbar:
-    """The viewport in the history, in rows."""
-
-    total: int
-    offset: int
-    length: int
+    bar: Scrollbar
 
 
 class _Events:
@@ -77,23 +85,20 @@ class Vt:
     """A terminal of ``rows`` x ``cols`` cells that keeps ``scrollback`` lines of history."""
 
     def __init__(self, rows: int, cols: int, scrollback: int = 10_000) -> None:
-        self._lock = threading.Lock()
+        core = Terminal(_clamp(rows), _clamp(cols))
+        self._lock, self._terminal = core.lock, core.native
         self._events = _Events()
         self._title = ""
-        self._terminal = handle(
-            self,
-            "GhosttyTerminal",
-            lambda out: lib.ghostty_terminal_new(ffi.NULL, out, _clamp(cols), _clamp(rows)),
-            lib.ghostty_terminal_free,
-        )
         set_option(self._terminal, "SCROLLBACK_MAX_BYTES", _SCROLLBACK_BYTES if scrollback else 0)
-        set_option(self._terminal, "SCROLLBACK_MAX_LINES", scrollback)
+        set_option(self._terminal, "SCROLLBACK_MAX_LINES", scrollback + _PAGE_LINES if scrollback else 0)
         set_option(self._terminal, "KITTY_IMAGE_STORAGE_LIMIT", 0)
         # Off, emoji sequences would be wider here than on the operator's screen, and shift all panels.
         set_option(self._terminal, "MODE_DEFAULT", {"mode": _GRAPHEME_CLUSTERS, "value": True})
         self._callbacks = _listen(self._terminal, self._events)
         self._reader = CellReader()
         self._encoder = Encoder(self._terminal)
+        self.grid = Grid(core)
+        self.finder = Finder(core)
         self.set_colors((0xE0, 0xE0, 0xE0), (0x12, 0x12, 0x12))
         self.resize(rows, cols)
 
@@ -132,8 +137,9 @@ class Vt:
         """What changed since the last call. From one thread only."""
         with self._lock:
             self._reader.update(self._terminal)
+            bar = self._scrollbar()
         rows = self._reader.rows()
-        return Frame(rows, self._reader.cursor(), self._reader.default)
+        return Frame(rows, self._reader.cursor(), self._reader.default, bar)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -154,8 +160,7 @@ class Vt:
     def scrollbar(self) -> Scrollbar:
         """Where the viewport is in the history."""
         with self._lock:
-            bar = query(self._terminal, "SCROLLBAR")
-            return Scrollbar(bar.total, bar.offset, bar.len)
+            return self._scrollbar()
 
     @property
     def scrolled(self) -> bool:
@@ -256,6 +261,10 @@ class Vt:
     def encode_focus(self, gained: bool) -> bytes:
         """The bytes to send when the pane gains or loses focus; empty unless the child asked."""
         return encode_focus(gained) if self.focus_events else b""
+
+    def _scrollbar(self) -> Scrollbar:
+        bar = query(self._terminal, "SCROLLBAR")
+        return Scrollbar(bar.total, bar.offset, bar.len)
 
     def _mode(self, number: int) -> bool:
         config = ffi.new("GhosttyTerminalModeConfig *")
