@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
@@ -30,7 +30,7 @@ from textual.message import Message
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
 from agentgate.pty import Pty
 from agentgate.session import Session
-from agentgate.tui import attention, bars
+from agentgate.tui import attention, bars, hearing
 from agentgate.tui.inputs import (
     Clicked,
     Drawn,
@@ -48,6 +48,7 @@ from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
 from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
 from agentgate.tui.step import step
+from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import DARK, VARIABLES
 from agentgate.tui.widgets.queue import QueuePanel
 
@@ -291,6 +292,10 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_terminal_pane_input_dropped(self) -> None:
         self.tell(Notice("the agent does not read its terminal: what was typed is lost", urgent=True))
+
+    @on(PaneMessage)
+    def _hear(self, message: PaneMessage) -> None:
+        hearing.hear(self, self._performing, message)
 
     def on_terminal_pane_bell(self) -> None:
         self._attention.ring(self)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from agentgate.tui import commands, words
+from agentgate.tui import commands, history, words
 from agentgate.tui.commands import Context
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
 from agentgate.tui.modes import Mode, Panel
@@ -88,6 +88,12 @@ def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     keys count already, ``always`` whether that is offered."""
     if state.prompt is not None:
         return prompt(state.prompt, cells)
+    if mark := history.mark(state):
+        return spread(_hints(state, armed, always, cells - width(mark)), mark, cells)
+    return _hints(state, armed, always, cells)
+
+
+def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     if state.hint:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
@@ -98,13 +104,16 @@ def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     if state.mode is Mode.CONTROL:
         context = commands.PANELS.get(state.panel, Context.CONTROL)
         offered = state.keys.offered(context)
+    elif state.context is Context.SCROLL:
+        context = Context.SCROLL
+        offered = state.keys.of(context)
     for command in offered:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
         verdict = command.id in ("allow", "deny", "always")
         if (verdict and not state.asks) or (command.id == "always" and not always):
             continue
-        key = "j/k" if command.id == "next" else commands.key_label(command.keys[0])
+        key = "j/k" if command.id in ("next", "read-up") else commands.key_label(command.keys[0])
         ink = Ink.KEY if armed or not verdict else Ink.IDLE
         keys.append(((key, ink), (f" {command.label}", Ink.DIM)))
     lead: Line = ((" ", Ink.PLAIN),)

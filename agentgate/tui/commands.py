@@ -23,6 +23,7 @@ class Context(StrEnum):
     """Where a command can be given; the value is its heading in the help."""
 
     LEADER = "In AGENT mode, after ctrl+]"
+    SCROLL = "When reading in the agent's terminal"
     CONTROL = "In CONTROL mode"
     QUEUE = "In the queue"
     DETAIL = "In the shown action"
@@ -57,7 +58,7 @@ class Command:
 
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
-_T = Context.PROMPT
+_T, _V = Context.PROMPT, Context.SCROLL
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
@@ -65,8 +66,27 @@ COMMANDS: tuple[Command, ...] = (
     Command("control", _L, ("tab",), "Go to CONTROL mode: keys act on the panels", "control"),
     Command("send-leader", _L, (LEADER,), "Send ctrl+] to the agent", "send it"),
     Command("zoom", _L, ("z",), "The agent on the whole screen, and back", "zoom"),
+    Command("read", _L, ("left_square_bracket",), "Read in the terminal: scroll, search, copy", "read"),
     Command("cancel", _L, ("escape",), "Back to the agent", "cancel"),
     Command("quit", _L, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
+    Command("read-up", _V, ("k", "up"), "Up: further back", "move"),
+    Command("read-down", _V, ("j", "down"), "Down"),
+    Command("read-left", _V, ("h", "left"), "Left"),
+    Command("read-right", _V, ("l", "right"), "Right"),
+    Command("read-line-start", _V, ("0", "home"), "To the begin of the line"),
+    Command("read-line-end", _V, ("dollar_sign", "end"), "To the end of the line"),
+    Command("read-page-up", _V, ("pageup", "ctrl+b"), "One page up", "page"),
+    Command("read-page-down", _V, ("pagedown", "ctrl+f"), "One page down"),
+    Command("read-first", _V, ("g",), "To the first line that is kept"),
+    Command("read-last", _V, ("G",), "To the last line"),
+    Command("read-search", _V, ("slash",), "Search, from the last line back", "search"),
+    Command("read-older-match", _V, ("n",), "Next match, further back", "next"),
+    Command("read-newer-match", _V, ("N",), "Previous match"),
+    Command("read-select", _V, ("v", "space"), "Begin to select here, or stop", "select"),
+    Command("read-copy", _V, ("y",), "Copy what is selected", "copy"),
+    Command("read-leader", _V, (LEADER,), "Then a key of AGENT mode, as ever"),
+    Command("read-back", _V, ("escape",), "End the selection, or go back to the agent", "back"),
+    Command("read-quit", _V, ("q",), "Back to the agent"),
     Command("allow", _C, ("a",), "Allow the shown action once", "allow"),
     Command("deny", _C, ("d",), "Deny the shown action", "deny"),
     Command("always", _C, ("A",), "Allow it always: shows the rule before it is written", "always"),
@@ -116,6 +136,8 @@ _LABELS = {
     "slash": "/",
     "colon": ":",
     "exclamation_mark": "!",
+    "dollar_sign": "$",
+    "left_square_bracket": "[",
 }
 
 

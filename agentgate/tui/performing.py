@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from agentgate.doctor.remote import examine
 from agentgate.policy.errors import PolicyError
 from agentgate.session import Session
+from agentgate.tui import hearing
 from agentgate.tui.inputs import (
     AlwaysRefused,
     AskAlways,
@@ -130,4 +131,5 @@ HANDLERS: dict[type[Effect], Handler] = {
     Leave: lambda to, effect: to.desk.spawn(to.desk.leave_after_output()),
     Quit: lambda to, effect: to.desk.spawn(to.desk.leave()),
     Examine: _examine,
+    **hearing.HANDLERS,
 }

@@ -6,33 +6,18 @@ that it belongs to puts one line into `PURPOSES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from agentgate.tui import history
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.prompt import Prompt, type_key
 from agentgate.tui.state import State
-from agentgate.tui.steps import Step
+from agentgate.tui.steps import Purpose, Step
 
 __all__ = ["PURPOSES", "Purpose", "changed", "typed"]
 
-Doing = Callable[[State, Prompt, float], Step]
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """``entered``: on enter, with the prompt closed already (put it back with an ``error`` to refuse the
-    text). ``changed``: after every change, for what is shown while one types. ``closed``: on escape.
-    ``keys``: what other keys do, by name, while it is open (a list that one moves in)."""
-
-    entered: Doing
-    changed: Doing | None = None
-    closed: Doing | None = None
-    keys: Mapping[str, Doing] | None = None
-
-
-PURPOSES: dict[str, Purpose] = {}
+PURPOSES: dict[str, Purpose] = {**history.PURPOSES}
 
 
 def typed(state: State, event: Pressed, now: float) -> Step | None:

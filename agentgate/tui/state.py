@@ -15,6 +15,7 @@ from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
+from agentgate.tui.terminal.view import View
 
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "Hint", "State"]
 
@@ -24,6 +25,7 @@ ARM_SECONDS = 0.5
 HINT_SECONDS = 4.0
 
 NONE = Asks()
+LIVE = View()
 
 _COVERED = {Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
 
@@ -43,7 +45,8 @@ class State:
     what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
     ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
-    ``zoom``: in CONTROL the panel that has the keys."""
+    ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
+    of whose history ``view`` is shown."""
 
     width: int = 80
     height: int = 24
@@ -69,6 +72,8 @@ class State:
     keys: Keymap = DEFAULT_KEYS
     wide: bool = False
     zoom: bool = False
+    reading: bool = False
+    view: View = LIVE
 
     @property
     def plan(self) -> Plan:
@@ -92,7 +97,9 @@ class State:
             return _COVERED.get(self.cover, Context.READ)
         if self.mode is Mode.CONTROL:
             return PANELS.get(self.panel, Context.CONTROL)
-        return Context.LEADER if self.leader else None
+        if self.leader:
+            return Context.LEADER
+        return Context.SCROLL if self.reading else None
 
     @property
     def agent_has_keys(self) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from agentgate.tui.inputs import Effect
 from agentgate.tui.modes import LOGS, Mode, Panel
+from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import ARM_SECONDS, Hint, State
 
-__all__ = ["Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
+__all__ = ["Doing", "Purpose", "Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,21 @@ def to_agent(state: State) -> State:
 def to_panel(state: State, panel: Panel) -> State:
     log = panel if panel in LOGS else state.log
     return replace(state, panel=panel, log=log)
+
+
+Doing = Callable[[State, Prompt, float], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """``entered``: on enter, with the prompt closed already (put it back with an ``error`` to refuse the
+    text). ``changed``: after every change, for what is shown while one types. ``closed``: on escape.
+    ``keys``: what other keys do, by name, while it is open (a list that one moves in)."""
+
+    entered: Doing
+    changed: Doing | None = None
+    closed: Doing | None = None
+    keys: Mapping[str, Doing] | None = None
 
 
 Verb = Callable[[State, float], Step]

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from textual import on
 from textual.app import App, ComposeResult
 
 from agentgate.pty import Pty
+from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.terminal.pane import TerminalPane
 
 _SHIM = "import os, sys; os.login_tty(int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
@@ -74,19 +76,8 @@ class PaneApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.pane.focus()
 
-    def on_terminal_pane_leader(self, message: TerminalPane.Leader) -> None:
-        self.seen.append(message)
-
-    def on_terminal_pane_bell(self, message: TerminalPane.Bell) -> None:
-        self.seen.append(message)
-
-    def on_terminal_pane_closed(self, message: TerminalPane.Closed) -> None:
-        self.seen.append(message)
-
-    def on_terminal_pane_title_changed(self, message: TerminalPane.TitleChanged) -> None:
-        self.seen.append(message)
-
-    def on_terminal_pane_input_dropped(self, message: TerminalPane.InputDropped) -> None:
+    @on(PaneMessage)
+    def keep(self, message: PaneMessage) -> None:
         self.seen.append(message)
 
     def on_key(self, event: object) -> None:
