@@ -20,10 +20,11 @@ CONTEXT = Context("/home/u/p", "/home/u")
 def test_the_samples_are_there() -> None:
     names = [path.name for path in SAMPLES]
     assert names == [
-        "node.yaml",
-        "python.yaml",
-        "review-readonly.yaml",
-        "strict.yaml",
+        f"{name}.yaml"
+        for name in (
+            *("ci", "claude", "codex", "gemini", "go", "monorepo", "node", "offline", "opencode", "python"),
+            *("review-readonly", "rust", "strict", "supply-chain"),
+        )
     ]
 
 
