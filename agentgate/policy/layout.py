@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
-from agentgate.policy.nodes import compose
+from agentgate.policy.nodes import compose, tokens
 
 __all__ = ["BREAKS", "Layout", "Piece", "Unknown"]
 
@@ -39,13 +39,13 @@ class Layout:
     def __init__(self, text: str, label: str) -> None:
         self.text = text
         self.root = compose(text, label)
-        # PyYAML's scanner is the only one to know dashes and document ends for what they are.
-        tokens = list(yaml.scan(text, Loader=yaml.SafeLoader))
+        # The scanner is the only one to know dashes and document ends for what they are.
+        found = tokens(text)
         self._dashes: list[yaml.Mark] = [
-            token.start_mark for token in tokens if isinstance(token, yaml.BlockEntryToken)
+            token.start_mark for token in found if isinstance(token, yaml.BlockEntryToken)
         ]
         self._indices = [int(mark.index) for mark in self._dashes]
-        ends = [int(token.start_mark.index) for token in tokens if isinstance(token, yaml.DocumentEndToken)]
+        ends = [int(token.start_mark.index) for token in found if isinstance(token, yaml.DocumentEndToken)]
         self.end = ends[0] if ends else len(text)
         self.newline = "\n"
         for first, second in pairwise(text + "\0"):
