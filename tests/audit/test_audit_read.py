@@ -8,9 +8,9 @@ import pytest
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
 from agentgate.audit.format import line
-from agentgate.audit.query import Filter, parse_since
 from agentgate.audit.read import LONGEST, Log
 from agentgate.audit.record import Record
+from agentgate.audit.when import parse_since, parse_until
 
 
 def record(
@@ -60,16 +60,6 @@ def test_a_monstrous_line_counts_once_and_is_passed_over(tmp_path):
     assert log.skipped == 1
 
 
-def test_filters_agree_on_what_is_asked():
-    asked = record(decision=Decision.ASK, verdict=Verdict.DENY, when=100.0)
-    assert Filter().matches(asked)
-    assert Filter(Decision.ASK, Verdict.DENY, Kind.EXEC, 100.0).matches(asked)
-    assert not Filter(decision=Decision.DENY).matches(asked)
-    assert not Filter(verdict=Verdict.ALLOW).matches(asked)
-    assert not Filter(action=Kind.FS_WRITE).matches(asked)
-    assert not Filter(since=100.1).matches(asked)
-
-
 NOW = datetime(2026, 11, 23, 13, 30, 15).timestamp()
 
 
@@ -104,6 +94,12 @@ def test_since_refuses_in_one_line(text):
         parse_since(text, NOW)
     said = str(caught.value)
     assert said.startswith("not a time: ") and "13:20" in said and said.isprintable() and len(said) < 150
+
+
+def test_until_a_date_has_that_day_in_it():
+    assert parse_until("2026-11-23", NOW) == datetime(2026, 11, 24).timestamp()
+    assert parse_until("2026-11-23T13:20", NOW) == datetime(2026, 11, 23, 13, 20).timestamp()
+    assert parse_until("2h", NOW) == NOW - 7200
 
 
 @pytest.fixture

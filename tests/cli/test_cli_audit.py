@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 
@@ -67,6 +68,19 @@ LINES = ALL.splitlines(keepends=True)
         (("--limit", "1"), (3,)),
         (("--limit", "1", "--verdict", "allow"), (1,)),
         (("--limit", "9"), (0, 1, 2, 3)),
+        (("--action", "exec", "--action", "net_egress"), (0, 2, 3)),
+        (("--host", "evil.com"), (2,)),
+        (("--path", "/p"), (1,)),
+        (("--path", "a", "--path", "c"), (1,)),
+        (("--process", "npm"), (0,)),
+        (("--agent", "bash", "--session", "s"), (0, 1, 2, 3)),
+        (("--agent", "claude"), ()),
+        (("--session", "last", "--verdict", "deny"), (2, 3)),
+        (("--until", "2023-11-15T13:21:26"), (0,)),
+        (("--text", "CHALK"), (0,)),
+        (("--where", "deny exec"), (3,)),
+        (("--where", "!exec !host:evil.com"), (1,)),
+        (("--where", "path:/p/b since:2023-11-15 until:2023-11-15"), (1,)),
     ],
 )
 def test_audit_shows_what_is_asked_for(
@@ -116,6 +130,86 @@ def test_the_log_can_be_named(logged: World) -> None:
     assert logged.agentgate("audit", "--audit", "mine.jsonl").stdout == ALL
     logged.env["AGENTGATE_AUDIT"] = "mine.jsonl"
     assert logged.agentgate("audit").stdout == ALL
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--since", "soon"), "since: not a time: 'soon' (write 30m, 1h, 2d, 13:20 or 2026-11-23)"),
+        (("--where", "hots:x.y"), "no key 'hots': host:? (quotes around it make it a text)"),
+        (
+            ("action:run",),
+            "action: unknown word 'run' (exec, fs_write, fs_read, net_egress, write, read, net)",
+        ),
+        (("--host", ""), "host: needs a value"),
+    ],
+)
+def test_a_filter_that_means_nothing(logged: World, words: tuple[str, ...], said: str) -> None:
+    done = logged.agentgate("audit", *words)
+    assert (done.stdout, done.stderr, done.returncode) == ("", f"agentgate: {said}\n", 2)
+
+
+def test_the_last_session_of_an_empty_log(world: World) -> None:
+    world.audit.parent.mkdir()
+    world.audit.write_bytes(b"")
+    done = world.agentgate("audit", "--session", "last")
+    assert (done.stderr, done.returncode) == (f"agentgate: --session last: no record in {world.audit}\n", 2)
+
+
+def denied(world: World, number: int) -> None:
+    """Append a record, as a session that goes on does."""
+    ruling = Ruling(Decision.DENY, Source.RULE, 1)
+    action = Action(Kind.NET_EGRESS, f"host-{number}.example:443")
+    record = Record(START + number, action, ruling, Answer(Verdict.DENY, Source.RULE, ruling), 0, "shim")
+    with open(world.audit, "ab") as file:
+        file.write(record.to_line(session="s", agent="a", number=number))
+
+
+def test_it_follows_what_comes_and_a_log_that_is_replaced(logged: World) -> None:
+    for number in range(10, 30):
+        denied(logged, number)
+    with Terminal(logged, *logged.command("audit", "--follow", "--where", "net")) as terminal:
+        terminal.wait("host-29.example")
+        assert "host-20.example" in terminal.text and "host-19.example" not in terminal.text  # the newest 10
+        denied(logged, 30)
+        terminal.wait("host-30.example")
+        logged.audit.rename(logged.project / "old")
+        denied(logged, 31)
+        terminal.wait("host-31.example")
+        terminal.type("\x03")
+        assert terminal.status() == 130
+        assert "Traceback" not in terminal.text
+
+
+def test_it_waits_for_a_log_to_follow(world: World) -> None:
+    with Terminal(world, *world.command("audit", "--follow", "--verdict", "deny")) as terminal:
+        terminal.wait("no audit log yet, waiting for")
+        world.audit.parent.mkdir()
+        denied(world, 5)
+        terminal.wait("host-5.example")
+
+
+def test_it_ends_with_its_reader_though_nothing_comes(logged: World) -> None:
+    command = " ".join(logged.command("audit", "--follow")) + " | head -1"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=logged.project, env=logged.env, capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout, done.stderr) == (LINES[0], "")
+
+
+def test_what_takes_long_says_how_far_it_is(logged: World) -> None:
+    """The log is a pipe that is filled slowly."""
+    fifo = logged.project / "slow"
+    os.mkfifo(fifo)
+    whole = logged.audit.read_bytes()
+    with Terminal(logged, *logged.command("audit", "--audit", "slow", "--where", "deny")) as terminal:
+        with open(fifo, "wb", buffering=0) as slow:
+            slow.write(whole[:900])
+            time.sleep(1.5)  # what is done within a second says nothing
+            slow.write(whole[900:])
+            terminal.wait("reading the audit log: 100 % of 0 MB")
+        assert terminal.status() == 0
+        assert "reading" not in terminal.text and terminal.text.count("✗") == 2
 
 
 def test_a_terminal_without_the_marks_gets_plain_ones(logged: World) -> None:
