@@ -226,6 +226,7 @@ class Answer:
         """Why, in words fit for the refused process: the note, or the rule, or who said so."""
         if self.note:
             return f"{self.source}: {self.note}"
-        if self.source in (Source.OPERATOR, Source.TIMEOUT, Source.SESSION):
+        asked = self.source in (Source.OPERATOR, Source.TIMEOUT, Source.SESSION)
+        if asked and self.ruling.source is not Source.SESSION:
             return f"{self.source}; asked by {self.ruling.why}"
         return self.ruling.why

@@ -15,6 +15,7 @@ from agentgate.actions import Action, Answer
 from agentgate.gate import build
 from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import Notice
+from agentgate.gate.remembered import Remembered
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import DOCTOR, Backend, GateUnavailable, Launch
 from agentgate.intercept.dns.service import Names
@@ -43,6 +44,7 @@ class AgentRun:
         self.proxy: Proxy | None = None
         self.names: Names | None = None
         self.backend: Backend | None = None
+        self._answers: tuple[Remembered, ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ class AgentRun:
     async def _start(self, policy: Policy, stdio: tuple[int, int, int], controlling: bool) -> int:
         settings = self.settings
         self.backend = self._backend(policy)
+        self.backend.remember(self._answers)
         try:
             upstream = Upstream.from_env(settings.env)
         except BadUpstream as error:
@@ -148,6 +151,12 @@ class AgentRun:
         """Put ``policy`` in force for what is caught from now on."""
         if self.backend:
             self.backend.use(policy)
+
+    def remember(self, answers: tuple[Remembered, ...]) -> None:
+        """As ``Backend.remember``; before the start too."""
+        self._answers = answers
+        if self.backend:
+            self.backend.remember(answers)
 
     def hold(self, why: str, full: bool) -> None:
         """As ``Backend.hold``."""

@@ -14,8 +14,9 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
-from agentgate.actions import Kind, Source, Verdict
+from agentgate.actions import Kind
 from agentgate.agent import AgentRun
+from agentgate.answering import Answering
 from agentgate.audit.heads import Heads
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
@@ -36,7 +37,6 @@ from agentgate.statedir import state_directory
 
 __all__ = ["Session"]
 
-_RULE_MAX = 4096  # characters of a command line that "always" makes a rule of; a longer one may be cut
 _WATCH = 1.0  # seconds between looks at the policy file
 
 
@@ -57,6 +57,7 @@ class Session:
         self.policy_file = find_policy(settings.policy, settings.env, str(settings.project))
         self.policy = self.policy_file.load()
         self.gate = Gate(self._decider(self.policy), self.hub)
+        self.answering = Answering(self)
         self.audit = AuditWriter(
             settings.audit,
             session=self.id,
@@ -100,8 +101,9 @@ class Session:
         return build.context(self.settings)
 
     def _decider(self, policy: Policy) -> Decider:
-        grants = self.gate.decider.grants if hasattr(self, "gate") else None
-        return build.decider(self.settings, policy, self.policy_file.path, grants)
+        old = self.gate.decider if hasattr(self, "gate") else None
+        grants, answers = (old.grants, old.answers) if old else (None, None)
+        return build.decider(self.settings, policy, self.policy_file.path, grants, answers)
 
     async def start(self, stdio: tuple[int, int, int], *, controlling: bool) -> int:
         """Run the agent of the settings with ``stdio`` as its 0, 1 and 2; returns its pid.
@@ -149,7 +151,8 @@ class Session:
         return AgentRun(settings, Entrance(self.gate, name), self.own_paths(), self.id, self._resolve)
 
     async def _run(self, run: AgentRun, stdio: tuple[int, int, int], controlling: bool) -> int:
-        self.agents.append(run)  # from here on it is told of a new policy
+        run.remember(self.answering.remembered)
+        self.agents.append(run)  # from here on it is told of a new policy, and of new answers
         try:
             pid = await run.start(self.policy, stdio, controlling=controlling)
             if self._closed:
@@ -225,26 +228,14 @@ class Session:
 
     def may_always(self, ask: Ask) -> str:
         """Empty when "always" can be offered for this question, else why not."""
-        if not self.settings.always:
-            return "--no-always: every answer is given once"
-        if ask.action.kind is Kind.EXEC and len(ask.action.target) > _RULE_MAX:
-            return "this command line is too long for a rule"
-        if ask.ruling.source is Source.GUARD:
-            return f"guard {ask.ruling.guard}: it {ask.ruling.reason}; allowed only once at a time"
-        return ""
+        return self.answering.refusal(ask)
 
     def allow_always(self, ask: Ask, draft: Draft) -> None:
         """Write ``draft`` before the rule that asked, put the new policy in force, allow ``ask``.
 
         Raises PolicyError or OSError; then nothing is changed and the question is still pending.
         """
-        refusal = self.may_always(ask)
-        if refusal:
-            raise PolicyError(refusal, self.policy_file.label)
-        # The rules may have other numbers than when it was asked.
-        policy = self.policy_file.add(draft, self.gate.decider.rule(ask.action).rule, self._decider)
-        self.use(policy)
-        self.gate.answer(ask.number, Verdict.ALLOW)
+        self.answering.write(ask, draft)
 
     def edit_policy(self, edit: Callable[[PolicyFile, Check], Policy]) -> None:
         """Make one edit of the policy file (one of its methods, or ``undo``) and put the outcome in force.

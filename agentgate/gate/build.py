@@ -10,6 +10,7 @@ from agentgate import terminal
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
+from agentgate.gate.remembered import Answers
 from agentgate.gate.secrets import Secrets
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
@@ -67,7 +68,11 @@ def _names(path: Path) -> list[str]:
 
 
 def decider(
-    settings: Settings, policy: Policy, policy_path: Path | None, grants: Grants | None = None
+    settings: Settings,
+    policy: Policy,
+    policy_path: Path | None,
+    grants: Grants | None = None,
+    answers: Answers | None = None,
 ) -> Decider:
     """The decider of this run. Raises PolicyError for a policy that cannot be compiled."""
     where = context(settings)
@@ -78,7 +83,10 @@ def decider(
         lifted=policy.lifted,
     )
     secrets = Secrets(home=where.home, lifted=policy.lifted)
-    return Decider(Matcher(policy, where), guards, secrets, enforce=settings.enforce, grants=grants)
+    return Decider(
+        Matcher(policy, where), guards, secrets, enforce=settings.enforce, grants=grants,
+        answers=answers if answers is not None else Answers(where),
+    )  # fmt: skip
 
 
 def places(settings: Settings) -> Places:

@@ -13,6 +13,7 @@ from typing import Protocol
 from agentgate.actions import Action, Decision, GuardName, Kind, Ruling, Source
 from agentgate.gate import helpers
 from agentgate.gate.guards import Guards
+from agentgate.gate.remembered import Answers
 from agentgate.gate.secrets import Secrets
 
 __all__ = ["Cleared", "Decider", "Grants", "Rules"]
@@ -82,7 +83,7 @@ class Grants:
 
 
 class Decider:
-    """Immutable but for ``grants``; a changed policy makes a new Decider with the same grants."""
+    """Immutable but for ``grants`` and ``answers``, which the Decider of a changed policy takes over."""
 
     def __init__(
         self,
@@ -92,12 +93,14 @@ class Decider:
         *,
         enforce: bool = False,
         grants: Grants | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self._rules = rules
         self._guards = guards
         self._secrets = secrets
         self._enforce = enforce
         self.grants = grants if grants is not None else Grants()
+        self.answers = answers
 
     def grant(self, action: Action) -> None:
         """The operator allowed ``action``: its process may finish what it began with these objects."""
@@ -168,8 +171,12 @@ class Decider:
         elif ruling.decision is Decision.ASK and action.kind is Kind.NET_EGRESS and not ruling.reason:
             meaning = helpers.meaning(target)  # of what works for the agent outside the gate
             ruling = replace(ruling, reason=meaning) if meaning else ruling
-        if ruling.decision is Decision.ASK and self.grants.cover(action, target, ruling.guard):
+        if ruling.decision is not Decision.ASK:
+            return ruling
+        if self.grants.cover(action, target, ruling.guard):
             return Ruling(Decision.ALLOW, Source.SESSION, ruling.rule, ruling.line, "allowed to this process")
+        if self.answers:
+            return self.answers.find(action, target, ruling) or ruling
         return ruling
 
     def _read(self, action: Action, target: str) -> Ruling:

@@ -4,19 +4,21 @@ The gate lives in the app's asyncio loop and is not thread-safe. Guarantees:
 
 - every question ends: answered, withdrawn because nobody waits any more, or denied by ``close``;
 - an answer is given to exactly the question it names, never to "the first one";
-- an allow comes only from policy, from what this very process was allowed before, or from ``answer``.
+- an allow comes only from policy, from what was answered before for this very process or for longer than
+  once, or from ``answer``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
 from agentgate.audit.record import Record
 from agentgate.gate.decide import Decider
 from agentgate.gate.events import Ask, Asked, Decided, Hub, Settled, Withdrawn
+from agentgate.gate.remembered import Remembered
 
 __all__ = ["Gate"]
 
@@ -61,11 +63,25 @@ class Gate:
         """Put another policy in force and settle the pending questions that it answers. A question that the
         old one would not have asked has a reason that only the asker sees (a directory that is renamed, with
         all that it holds): that one stays the operator's."""
-        before, self._decider = self._decider, decider
-        for ask in list(self):
-            if before.rule(ask.action).decision is not Decision.ASK:
-                continue
-            ruling = decider.rule(ask.action)
+        plain = self._plain()
+        self._decider = decider
+        self._settle_what_is_ruled(plain)
+
+    def remember(self, answer: Remembered) -> None:
+        """Let ``answer`` hold from now on, and settle the pending questions that it answers: those that
+        ``use`` would settle. Raises PolicyError for globs that cannot be understood."""
+        plain = self._plain()
+        assert self._decider.answers is not None
+        self._decider.answers.add(answer)
+        self._settle_what_is_ruled(plain)
+
+    def _plain(self) -> list[Ask]:
+        """The pending questions that have no reason but the rules."""
+        return [ask for ask in self if self._decider.rule(ask.action).decision is Decision.ASK]
+
+    def _settle_what_is_ruled(self, asks: Iterable[Ask]) -> None:
+        for ask in asks:
+            ruling = self._decider.rule(ask.action)
             if ruling.decision is not Decision.ASK:
                 self._settle(ask.number, Answer(Verdict(ruling.decision.value), ruling.source, ruling))
 

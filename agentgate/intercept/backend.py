@@ -7,11 +7,12 @@ where the kernel gate cannot be). The session does not care which it has.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from agentgate.actions import Process
+from agentgate.gate.remembered import Remembered
 from agentgate.policy.model import Policy
 
 __all__ = [
@@ -105,6 +106,9 @@ class Backend(Protocol):
 
     def use(self, policy: Policy) -> None:
         """Put another policy in force for actions caught from now on."""
+
+    def remember(self, answers: Iterable[Remembered]) -> None:
+        """Let these answers hold from now on, and no others; the newest first."""
 
     def hold(self, why: str, wait: bool) -> None:
         """Allow nothing from now on, because of ``why``; with ``wait`` answer nothing at all. "" ends it."""

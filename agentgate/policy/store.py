@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,13 +44,14 @@ Edit = Callable[[str, str], str]
 @dataclass(frozen=True, slots=True)
 class Change:
     """What was written by this session: ``path`` and ``label`` as they were before it (None: the built-in
-    default, of which a file was made), and the bytes before and after."""
+    default, of which a file was made), the bytes before and after, and when (Unix time)."""
 
     what: str
     path: Path | None
     label: str
     before: bytes = field(repr=False)
     after: bytes = field(repr=False)
+    at: float = field(default_factory=time.time)
 
 
 @dataclass

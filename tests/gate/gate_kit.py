@@ -11,6 +11,7 @@ from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.events import Asked, Decided, Event, Hub, Settled, Withdrawn
 from agentgate.gate.gate import Gate
 from agentgate.gate.guards import Guards
+from agentgate.gate.remembered import Answers
 from agentgate.gate.secrets import Secrets
 from agentgate.policy.load import load_text
 from agentgate.policy.match import Context, Matcher
@@ -29,7 +30,11 @@ def guards(
 
 
 def decider(
-    policy: str = "default: ask\n", *, enforce: bool = False, grants: Grants | None = None
+    policy: str = "default: ask\n",
+    *,
+    enforce: bool = False,
+    grants: Grants | None = None,
+    answers: Answers | None = None,
 ) -> Decider:
     """What a session in PROJECT decides by."""
     loaded = load_text(policy, "policy.yaml")
@@ -40,6 +45,7 @@ def decider(
         Secrets(home=HOME, lifted=loaded.lifted),
         enforce=enforce,
         grants=grants,
+        answers=answers if answers is not None else Answers(Context(PROJECT, HOME, {})),
     )
 
 

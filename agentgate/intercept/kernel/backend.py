@@ -14,12 +14,13 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
+from agentgate.actions import Action, Answer, Kind, Process, Ruling, Source, Verdict
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 from agentgate.gate.command import Places
 from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import AgentLeft, Decided, GateLost, Notice
+from agentgate.gate.remembered import Remembered
 from agentgate.intent.words import for_action
 from agentgate.intercept.backend import DOCTOR, GateUnavailable, Launch
 from agentgate.intercept.kernel import libc
@@ -82,6 +83,7 @@ class KernelBackend:
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
         self._held = ("", False)
+        self._answers: list[Remembered] = []
         self._command = ""
         self._root = 0  # the agent's first process
 
@@ -114,7 +116,7 @@ class KernelBackend:
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(theirs.fileno(), *stdio, *helper), start_new_session=launch.controlling, cwd="/",
-                env={"LANG": "C.UTF-8"},
+                env={"LANG": "C.UTF-8"} | {key: os.environ[key] for key in ("TZ",) if key in os.environ},
             )  # fmt: skip
         finally:
             theirs.close()
@@ -138,6 +140,8 @@ class KernelBackend:
         )  # fmt: skip
         if self._held[0]:  # it was said while the warden was on its way
             self.hold(*self._held)
+        if self._answers:
+            self.remember(self._answers)
         self._reading = asyncio.create_task(self._read(reader))
 
     async def wait(self) -> int:
@@ -170,6 +174,10 @@ class KernelBackend:
     def use(self, policy: Policy) -> None:
         self._policy = policy
         self._send({"type": "policy", "policy": policy.to_wire()})
+
+    def remember(self, answers: Iterable[Remembered]) -> None:
+        self._answers = list(answers)
+        self._send({"type": "answers", "answers": [answer.to_wire() for answer in self._answers]})
 
     def hold(self, why: str, wait: bool) -> None:
         self._held = (why, wait)
@@ -303,7 +311,9 @@ class KernelBackend:
     async def _question(self, number: int, action: Action, ruling: Ruling) -> None:
         answer = await self._gate.ask(action, ruling, "kernel")
         allow = answer.verdict is Verdict.ALLOW
-        self._send({"type": "answer", "number": number, "allow": allow, "why": answer.why})
+        # What a rule or an answer for longer allows ends with that, not with the process.
+        grant = answer.source is Source.OPERATOR
+        self._send({"type": "answer", "number": number, "allow": allow, "why": answer.why, "grant": grant})
 
 
 async def _end_orphans(root: int) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agentgate.actions import Action, Decision, Kind, Ruling, Source
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
+from agentgate.gate.remembered import Answers, Remembered
 from agentgate.gate.secrets import Secrets
 from agentgate.intercept.kernel.effect import Effect
 from agentgate.intercept.kernel.moves import Moves
@@ -40,11 +42,12 @@ class Rules:
 
 
 class Judge:
-    """The rulings of one session. ``use`` changes the policy; what was granted stays granted."""
+    """The rulings of one session. ``use`` changes the policy; what was granted or answered stays so."""
 
     def __init__(self, rules: Rules, policy: Policy) -> None:
         self._rules = rules
         self._grants = Grants()
+        self._answers = Answers(rules.context)
         self._held: Ruling | None = None
         self.use(policy)
 
@@ -53,9 +56,17 @@ class Judge:
         guards = self._rules.guards(policy)
         self._secrets = Secrets(home=self._rules.context.home, lifted=policy.lifted)
         self._decider = Decider(
-            self._matcher, guards, self._secrets, enforce=self._rules.enforce, grants=self._grants
-        )
+            self._matcher, guards, self._secrets, enforce=self._rules.enforce, grants=self._grants,
+            answers=self._answers,
+        )  # fmt: skip
         self._moves = Moves(self._decider, guards, Beneath(self._matcher))
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """The app's news: another policy, or all the operator's answers that hold longer than once."""
+        if message["type"] == "policy":
+            self.use(Policy.from_wire(message["policy"]))
+        else:
+            self._answers.use(map(Remembered.from_wire, message["answers"]))
 
     def hold(self, why: str) -> None:
         """Allow nothing and ask nothing, because of ``why``; "" ends it."""

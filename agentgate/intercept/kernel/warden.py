@@ -327,9 +327,9 @@ class Warden:
         if kind == "answer":
             held = self._asked.take(message["number"])
             if held is not None:
-                self._answered(held, allow=message["allow"] is True, why=message["why"])
-        elif kind == "policy":
-            self._judge.use(Policy.from_wire(message["policy"]))
+                self._answered(held, message)
+        elif kind in ("policy", "answers"):
+            self._judge.hear(message)
             self._reads.forget()
         elif kind == "hold":
             self._judge.hold(message["why"])
@@ -340,13 +340,13 @@ class Warden:
         else:
             raise LinkError(f"a message of type {kind!r}")
 
-    def _answered(self, held: Held, *, allow: bool, why: str) -> None:
+    def _answered(self, held: Held, answer: dict[str, Any]) -> None:
         if not self._listener.alive(held.call.id):
             held.effect.close()  # nobody waits any more: it must not happen, nor be expected to have happened
             return
         now = self._ruling(held)
-        if not allow:
-            self._refuse(held, why)
+        if answer["allow"] is not True:
+            self._refuse(held, answer["why"])
         elif now.decision is Decision.DENY:
             # What was shown may have been cut, and a new policy answered by what was shown.
             self.journal.record(shown(held.action), Answer(Verdict.DENY, now.source, now))
@@ -355,7 +355,8 @@ class Warden:
             held.effect.close()  # what was asked about lies elsewhere now: ask again about what is there
             self._take(held.call)
         else:
-            self._judge.grant(held.action)
+            if answer["grant"]:
+                self._judge.grant(held.action)
             try:
                 self._perform(held)
             except Exception as error:

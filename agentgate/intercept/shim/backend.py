@@ -14,13 +14,14 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from agentgate.gate.broker import Broker
 from agentgate.gate.command import Places
 from agentgate.gate.entrance import Entrance
 from agentgate.gate.private import private_directory
+from agentgate.gate.remembered import Remembered
 from agentgate.intercept.backend import Attribute, GateUnavailable, Launch
 from agentgate.intercept.shim import tree
 from agentgate.intercept.shim.install import available, install
@@ -147,6 +148,9 @@ class ShimBackend:
 
     def use(self, policy: Policy) -> None:
         """Nothing to do: the broker asks the gate, which has the new policy."""
+
+    def remember(self, answers: Iterable[Remembered]) -> None:
+        """Likewise."""
 
     def hold(self, why: str, wait: bool) -> None:
         """Likewise."""
