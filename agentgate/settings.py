@@ -41,7 +41,7 @@ class Settings:
     flag as given (None: found by ``policy.store.find_policy``). ``network`` False (--no-net) denies every
     connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies; ``keep`` has the
     session go on, when the agent has ended, for what it started. ``secrets`` OPEN lets every read go by
-    unseen, which costs nothing."""
+    unseen, which costs nothing. ``config`` is the --config flag of the room, where that was given."""
 
     command: tuple[str, ...]
     agent: str
@@ -54,4 +54,5 @@ class Settings:
     network: bool = True
     always: bool = True
     keep: bool = False
+    config: Path | None = None
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))

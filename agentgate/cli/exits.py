@@ -39,12 +39,13 @@ SIGNALLED = 128  # + N: signal N ended agentgate itself
 def of(error: BaseException) -> tuple[int, str] | None:
     """The exit status and the line for an error that a person can mend; None for a mistake of ours."""
     # Imported here: a command that succeeds does not pay for it.
+    from agentgate.configdir import ConfigError
     from agentgate.intercept.backend import GateUnavailable
     from agentgate.policy.errors import PolicyError
 
     if isinstance(error, GateUnavailable):
         return UNAVAILABLE, str(error)
-    if isinstance(error, PolicyError):
+    if isinstance(error, PolicyError | ConfigError):
         return USAGE, str(error)
     if isinstance(error, OSError):
         if error.strerror is None:

@@ -125,4 +125,5 @@ def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Sett
         network=not args.no_net,
         always=args.always,
         keep=args.keep,
+        config=Path(args.config).expanduser().absolute() if getattr(args, "config", None) else None,
     )

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from agentgate.cli import exits
 from agentgate.cli.options import UsageError, add_session, session_settings
 from agentgate.cli.run import program
 from agentgate.settings import GateChoice, SecretsChoice
@@ -16,6 +17,7 @@ _EXAMPLE = """\
 example:
   agentgate tui -- claude --autonomous
   agentgate tui --demo
+  agentgate tui --print-config > ~/.config/agentgate/config.toml    keys, theme, notifications
 """
 
 
@@ -29,6 +31,13 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("--demo", action="store_true", help="show it on a built-in agent that does no harm")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="keys, theme and notifications (default: $XDG_CONFIG_HOME/agentgate/config.toml, "
+        "that is in ~/.config)",
+    )
+    parser.add_argument("--print-config", action="store_true", help="print a configuration with all there is")
     add_session(parser)
     parser.set_defaults(run=_run)
 
@@ -36,7 +45,12 @@ def add(commands: Any) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.demo and args.command:
         raise UsageError("--demo brings its own agent: leave out the command")
-    others = (args.policy, args.audit, args.agent, args.no_net, args.keep, not args.always)
+    if args.print_config:
+        from agentgate.tui.config import default_text
+
+        print(default_text(), end="")
+        return exits.OK
+    others = (args.config, args.policy, args.audit, args.agent, args.no_net, args.keep, not args.always)
     if args.demo and (any(others) or args.secrets != SecretsChoice.ASK):
         raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from agentgate import terminal
+from agentgate.configdir import config_directory
 from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
@@ -37,7 +38,9 @@ def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
     folder = settings.audit.parent.resolve()
     audit = folder if folder.name == ".agentgate" else folder / settings.audit.name
     own = [str(Path(__file__).resolve().parent.parent), str(audit), str(settings.project / "policy.yaml")]
-    own.append(str(state_directory(settings.env)))
+    own += [str(state_directory(settings.env)), str(config_directory(settings.env))]
+    if settings.config:
+        own += _names(settings.config)
     own += terminal.names()  # what is written there can bring forth answers, as if they had been typed
     if policy_path:
         own += _names(policy_path)

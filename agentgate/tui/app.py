@@ -31,6 +31,7 @@ from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdr
 from agentgate.pty import Pty
 from agentgate.session import Session
 from agentgate.tui import attention, bars, hearing
+from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
     Clicked,
     Drawn,
@@ -46,10 +47,10 @@ from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
-from agentgate.tui.state import ARM_SECONDS, HINT_SECONDS, State
+from agentgate.tui.state import HINT_SECONDS, State
 from agentgate.tui.step import step
 from agentgate.tui.terminal.messages import PaneMessage
-from agentgate.tui.theme import DARK, VARIABLES
+from agentgate.tui.theme import VARIABLES, theme
 from agentgate.tui.widgets.queue import QueuePanel
 
 __all__ = ["GATE_LOST", "ControlRoom"]
@@ -79,14 +80,15 @@ class ControlRoom(App[int], inherit_bindings=False):
             super().__init__()
             self.happened = happened
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, config: Config | None = None) -> None:
+        config = config or Config()
         super().__init__()
-        self.register_theme(DARK)
-        self.theme = DARK.name
+        self.choose_theme(config.theme)
         self.session = session
-        self.state = State()
+        self.state = State(keys=config.keys, arm=config.arm_seconds)
         self.start_error: Exception | None = None
         self._room = Room()
+        self._room.pane.leader = config.keys.leaders[0]
         self._queue = session.hub.subscribe()
         self._pty: Pty | None = None
         self._overlay = Overlay(self, self._room, session)
@@ -101,6 +103,11 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLES
+
+    def choose_theme(self, name: str) -> None:
+        """Show everything in the theme of that name, one of ``theme.NAMES``."""
+        self.register_theme(theme(name))
+        self.theme = name
 
     def get_default_screen(self) -> Room:
         return self._room
@@ -207,7 +214,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         if state.subject is not None and state.drawn_at is None:
             self.call_after_refresh(self._drawn, state.subject)
         if state.drawn_at is not None and before.drawn_at is None:
-            self.set_timer(ARM_SECONDS + 0.01, self.show)
+            self.set_timer(state.arm + 0.01, self.show)
         if state.hint is not None and state.hint != before.hint and not state.hint.urgent:
             at = state.hint.at
             self.set_timer(HINT_SECONDS, lambda: self.tell(HintOver(at)))

@@ -32,6 +32,7 @@ __all__ = [
     "Quit",
     "Resized",
     "SendLeader",
+    "SetTheme",
     "SheetReady",
     "Subject",
     "WriteFailed",
@@ -184,3 +185,10 @@ class Quit(Effect):
 @dataclass(frozen=True, slots=True)
 class Examine(Effect):
     """Find out what holds on this machine, for the cover that shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTheme(Effect):
+    """Show everything in the theme of that name, until the room is left."""
+
+    name: str

@@ -29,7 +29,7 @@ class Keymap:
 
     def __post_init__(self) -> None:
         led = tuple(
-            replace(command, keys=tuple(_led(command.keys, self.leaders)))
+            replace(command, keys=tuple(dict.fromkeys(_led(command.keys, self.leaders))))
             if LEADER in command.keys
             else command
             for command in self.commands

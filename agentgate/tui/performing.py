@@ -25,6 +25,7 @@ from agentgate.tui.inputs import (
     Move,
     Quit,
     SendLeader,
+    SetTheme,
     SheetReady,
     WriteFailed,
     WriteRule,
@@ -39,6 +40,8 @@ __all__ = ["HANDLERS", "Desk", "Handler", "Performing"]
 
 class Desk(Protocol):
     """What handlers use of the app."""
+
+    def choose_theme(self, name: str) -> None: ...
 
     @property
     def state(self) -> State: ...
@@ -132,4 +135,5 @@ HANDLERS: dict[type[Effect], Handler] = {
     Quit: lambda to, effect: to.desk.spawn(to.desk.leave()),
     Examine: _examine,
     **hearing.HANDLERS,
+    SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
 }

@@ -36,7 +36,7 @@ class Room(Screen[None], inherit_bindings=False):
         & > #divider { background: $background; color: $line; }
         & > #alert { background: $panel; }
         & > #log-tabs { background: $background; }
-        & > #banner { background: $error; }
+        & > #banner { background: $alarm; }
     }
     """
 

@@ -9,10 +9,12 @@ import signal
 
 from textual import constants
 
+from agentgate.configdir import config_directory
 from agentgate.session import Session
 from agentgate.settings import Settings
 from agentgate.terminal import alone
 from agentgate.tui.app import ControlRoom
+from agentgate.tui.config import Config, load
 from agentgate.tui.launch import summary, terminal_output
 
 __all__ = ["run", "run_tui"]
@@ -21,19 +23,19 @@ ESCAPE_SECONDS = 0.025
 """How long an escape may turn out to be the begin of another key's sequence."""
 
 
-def run_tui(session: Session) -> int:
+def run_tui(session: Session, config: Config | None = None) -> int:
     """Run the session in the control room until it is left; returns the exit status, the agent's.
 
     Raises what ``session.start`` raises (GateUnavailable, OSError), after the screen is restored.
     """
     with terminal_output(), alone():
-        return asyncio.run(_run(session))
+        return asyncio.run(_run(session, config or Config()))
 
 
-async def _run(session: Session) -> int:
+async def _run(session: Session, config: Config) -> int:
     if "ESCDELAY" not in os.environ:  # Textual's 100 ms would be felt at every escape in vim
         constants.ESCAPE_DELAY = ESCAPE_SECONDS  # type: ignore[misc]
-    app = ControlRoom(session)
+    app = ControlRoom(session, config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, app.end_by_signal, number)
@@ -51,5 +53,8 @@ async def _run(session: Session) -> int:
 
 
 def run(settings: Settings) -> int:
-    """`run_tui` on a new session. Raises PolicyError or OSError when its policy cannot be loaded."""
-    return run_tui(Session(settings))
+    """`run_tui` on a new session. Raises ConfigError, PolicyError or OSError when its configuration or its
+    policy cannot be loaded."""
+    given = settings.config
+    config = load(given or config_directory(settings.env) / "config.toml", must=given is not None)
+    return run_tui(Session(settings), config)

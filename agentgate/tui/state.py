@@ -20,7 +20,7 @@ from agentgate.tui.terminal.view import View
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "Hint", "State"]
 
 ARM_SECONDS = 0.5
-"""How long a question must have been on the screen before a verdict key counts for it."""
+"""How long a question must have been on the screen before a verdict key counts for it, unless configured."""
 
 HINT_SECONDS = 4.0
 
@@ -46,7 +46,7 @@ class State:
     ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
-    of whose history ``view`` is shown."""
+    of whose history ``view`` is shown. ``arm``: seconds until a verdict key counts."""
 
     width: int = 80
     height: int = 24
@@ -70,6 +70,7 @@ class State:
     hint: Hint | None = None
     prompt: Prompt | None = None
     keys: Keymap = DEFAULT_KEYS
+    arm: float = ARM_SECONDS
     wide: bool = False
     zoom: bool = False
     reading: bool = False
@@ -121,4 +122,4 @@ class State:
 
     def armed(self, now: float) -> bool:
         """Whether a verdict key pressed at ``now`` counts."""
-        return self.subject is not None and self.drawn_at is not None and now - self.drawn_at >= ARM_SECONDS
+        return self.subject is not None and self.drawn_at is not None and now - self.drawn_at >= self.arm

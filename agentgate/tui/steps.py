@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agentgate.tui.inputs import Effect
 from agentgate.tui.modes import LOGS, Mode, Panel
 from agentgate.tui.prompt import Prompt
-from agentgate.tui.state import ARM_SECONDS, Hint, State
+from agentgate.tui.state import Hint, State
 
 __all__ = ["Doing", "Purpose", "Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
 
@@ -63,7 +63,7 @@ def when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Ste
     elif state.subject is None:
         text = "the action is not on the screen: 1 shows it"
     elif not state.armed(now):
-        text = f"read it first: a key counts once it was shown for {ARM_SECONDS:g} s"
+        text = f"read it first: a key counts once it was shown for {state.arm:g} s"
     else:
         return Step(replace(state, hint=None), (effect(state.subject.number),))
     return Step(replace(state, hint=Hint(text, now)))

@@ -16,6 +16,7 @@ from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, S
 from agentgate.session import Session
 from agentgate.settings import GateChoice, Settings
 from agentgate.tui.app import ControlRoom
+from agentgate.tui.config import Config
 
 POLICY = """\
 # the project's rules
@@ -104,10 +105,10 @@ async def armed(app: ControlRoom, pilot: Pilot[int]) -> None:
 
 @contextlib.asynccontextmanager
 async def room(
-    session: Session, size: tuple[int, int] = (120, 36)
+    session: Session, size: tuple[int, int] = (120, 36), config: Config | None = None
 ) -> AsyncIterator[tuple[ControlRoom, Pilot[int]]]:
     """The control room of ``session``, its agent running; everything is ended afterwards."""
-    app = ControlRoom(session)
+    app = ControlRoom(session, config)
     try:
         async with app.run_test(size=size) as pilot:
             await until(lambda: app.state.pid or app.start_error, pilot)

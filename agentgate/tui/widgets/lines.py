@@ -37,7 +37,7 @@ INK_CSS = """
         & > .ink-agent { color: $background; background: $ink-allow; text-style: bold; }
         & > .ink-control { color: $background; background: $ink-deny; text-style: bold; }
         & > .ink-cursor { text-style: reverse; }
-        & > .ink-alarm { color: #ffffff; background: $error; text-style: bold; }
+        & > .ink-alarm { color: #ffffff; background: $alarm; text-style: bold; }
 """
 """Their colours, to stand inside the block of that widget's DEFAULT_CSS."""
 
