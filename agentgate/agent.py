@@ -2,16 +2,19 @@
 
 What a session has once - the policy, the gate that decides, the record - is the session's. Here is what
 every agent has for itself: the backend (for the kernel gate a warden process, with a filter and a Landlock
-domain that no other agent shares), the proxy, and the names that it looks up. So whatever belongs to one
-agent, its listeners, terminals and processes, is a stranger's to every other.
+domain that no other agent shares), the proxy, the names that it looks up, and what was there before it
+changed something. So whatever belongs to one agent, its listeners, terminals and processes, is a stranger's
+to every other.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 
 from agentgate.actions import Action, Answer
+from agentgate.changes.keeping import Keeping
 from agentgate.gate import build
 from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import Notice
@@ -41,6 +44,7 @@ class AgentRun:
         self._own = own
         self._session = session
         self._resolve = resolve
+        self.keeping = Keeping(settings, session)
         self.proxy: Proxy | None = None
         self.names: Names | None = None
         self.backend: Backend | None = None
@@ -94,9 +98,10 @@ class AgentRun:
         if self.backend.kind == "kernel":
             self.names = self._name_service(self.proxy)
             await self.names.start()
+        store = self.keeping.begin() if self.backend.kind == "kernel" else ""
         launch = Launch(
             settings.command, str(settings.project), env, stdio, controlling, proxy_port=port,
-            names=self.names, keep=settings.keep,
+            names=self.names, keep=settings.keep, store=store,
         )  # fmt: skip
         with inherited():
             return await self.backend.start(launch)
@@ -172,5 +177,6 @@ class AgentRun:
                 last.push_async_callback(self.proxy.close)
             if self.names:
                 last.push_async_callback(self.names.close)
+            last.push_async_callback(asyncio.to_thread, self.keeping.end)
             if self.backend:
                 last.push_async_callback(self.backend.stop)

@@ -40,8 +40,9 @@ class Settings:
     """One run. ``project`` is the directory the agent works in (resolved). ``policy`` is the --policy
     flag as given (None: found by ``policy.store.find_policy``). ``network`` False (--no-net) denies every
     connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies; ``keep`` has the
-    session go on, when the agent has ended, for what it started. ``secrets`` OPEN lets every read go by
-    unseen, which costs nothing. ``config`` is the --config flag of the room, where that was given."""
+    session go on, when the agent has ended, for what it started. ``undo`` False keeps nothing of what was
+    there before a change. ``secrets`` OPEN lets every read go by unseen, which costs nothing. ``config`` is
+    the --config flag of the room, where that was given."""
 
     command: tuple[str, ...]
     agent: str
@@ -55,4 +56,5 @@ class Settings:
     always: bool = True
     keep: bool = False
     config: Path | None = None
+    undo: bool = True
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))

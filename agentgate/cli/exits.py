@@ -13,6 +13,7 @@ __all__ = [
     "CHANGED",
     "DENY",
     "GATE_LOST",
+    "NOT_ALL",
     "NOT_FOUND",
     "NO_GATE",
     "OK",
@@ -25,6 +26,7 @@ __all__ = [
 OK = 0
 ALLOW = 0  # check: allowed
 DENY = 1  # check: denied
+NOT_ALL = 1  # undo: something was not taken back
 NO_GATE = 1  # doctor: the kernel gate cannot run here, or does not hold
 CHANGED = 1  # audit verify: the record is not what was written
 USAGE = 2  # bad command line, policy or file: one line on standard error

@@ -87,6 +87,11 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         help="when the agent has ended, go on until everything it started has (default: end it)",
     )
     parser.add_argument(
+        "--no-undo",
+        action="store_true",
+        help="keep nothing of what is changed (default: keep it, for agentgate undo)",
+    )
+    parser.add_argument(
         "--always",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -126,4 +131,5 @@ def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Sett
         always=args.always,
         keep=args.keep,
         config=Path(args.config).expanduser().absolute() if getattr(args, "config", None) else None,
+        undo=not args.no_undo,
     )

@@ -50,7 +50,16 @@ def _run(args: argparse.Namespace) -> int:
 
         print(default_text(), end="")
         return exits.OK
-    others = (args.config, args.policy, args.audit, args.agent, args.no_net, args.keep, not args.always)
+    others = (
+        args.config,
+        args.policy,
+        args.audit,
+        args.agent,
+        args.no_net,
+        args.keep,
+        args.no_undo,
+        not args.always,
+    )
     if args.demo and (any(others) or args.secrets != SecretsChoice.ASK):
         raise UsageError("--demo brings its own agent, policy and record: only --gate goes with it")
     chosen = None if args.demo else session_settings(args, args.command)

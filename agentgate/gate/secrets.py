@@ -239,6 +239,11 @@ SECRETS: tuple[Secret, ...] = (
         alone=True,
     ),
     _secret(
+        GuardName.GATE,
+        "what files held before they were changed (agentgate undo)",
+        anywhere=r".*/agentgate/sessions(?:/.*)?",
+    ),
+    _secret(
         GuardName.READ_DEVICES,
         "all that is on a disk, in memory, or typed on another terminal",
         anywhere=r"/dev/(?:k?mem|port|(?:[hsv]|xv)d[a-z][^/]*|nvme[^/]*|mmcblk[^/]*|md[0-9][^/]*|dm-[^/]*"
@@ -254,13 +259,15 @@ _HOLDERS = (
     r"\.config(?:/(?:git|gh|pnpm|pypoetry|containers|composer|configstore|goose))?|\.docker|\.terraform\.d"
     r"|\.fly|\.cargo|\.gem|\.bundle|\.composer|\.nuget(?:/NuGet)?|\.m2|\.cache(?:/huggingface)?"
     r"|\.huggingface|\.kaggle|\.claude|\.codex|\.gemini|\.copilot|\.qwen|\.pi(?:/agent)?|\.factory|\.aider"
-    r"|\.local(?:/share(?:/(?:uv|opencode|amp|fish))?)?|\.(?:bitcoin|litecoin|dogecoin)(?:/.*)?|\.ethereum"
+    r"|\.local(?:/share(?:/(?:uv|opencode|amp|fish))?|/state(?:/agentgate)?)?"
+    r"|\.(?:bitcoin|litecoin|dogecoin)(?:/.*)?|\.ethereum"
     r"|\.electrum|snap|Library(?:/Application Support(?:/Google)?)?"
 )
 # Home directories of others, for who may read them; and the directories that hold home directories.
 _HOMES = r"/home/[^/]+|/root|/Users/[^/]+|/var/home/[^/]+"
 
 # What a path must have about it to be a secret: somewhere, at its begin, at its end.
+_UNDO = b"/agentgate/sessions"
 _HEADS, _TAILS = (b"/etc/", b"/dev/"), (b".kdbx", b"/.dev.vars")
 
 
@@ -295,6 +302,8 @@ class Secrets:
 
     def __contains__(self, path: bytes) -> bool:
         """Whether the file of this name is a secret. Runs for every file that is opened."""
+        if _UNDO in path:
+            return bool(self._anywhere(path) or self._at_home(path))
         if b"/." in path:
             if self._at_home(path):
                 return True

@@ -81,6 +81,7 @@ class Launch:
     proxy_port: int = 0  # the session's own proxy on loopback, which needs no decision to be reached
     names: NameService | None = None
     keep: bool = False  # go on until the last process that the agent started has ended
+    store: str = ""  # the directory that keeps what was there before a change; "" keeps nothing
 
 
 class Backend(Protocol):

@@ -198,7 +198,7 @@ def test_check_reads_the_policy_it_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no command: tui, run, init, check, audit or doctor (agentgate --help)"),
+        ((), "no command: tui, run, init, check, audit, undo or doctor (agentgate --help)"),
         (("check",), "the following arguments are required: ACTION, TARGET (see agentgate check --help)"),
         (("check", "exec"), "check exec: no target (see agentgate check --help)"),
         (("check", "fs_write", ""), "check fs_write: no target (see agentgate check --help)"),

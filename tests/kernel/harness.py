@@ -368,7 +368,7 @@ class World:
         self, *command: object, operator: Operator = deny, policy: str = POLICY,
         env: dict[str, str] | None = None, stdin: Path | None = None, enforce: bool = False,
         network: bool = True, pty: bool = False, keep: bool = False, secrets: str = "ask",
-        started: bool = True,
+        started: bool = True, undo: bool = True,
     ) -> Iterator[Run]:  # fmt: skip
         """Run ``command`` behind the gate; yields once it is started."""
         self._runs += 1
@@ -380,7 +380,8 @@ class World:
         self.worker.tell(
             op="run", command=list(map(str, command)), project=str(self.project),
             audit=str(where / "audit.jsonl"), policy=str(rules), enforce=enforce, network=network, keep=keep,
-            secrets=secrets, env=self.environment(**(env or {})), out=str(out), err=str(err), pty=pty,
+            secrets=secrets, undo=undo,
+            env=self.environment(**(env or {})), out=str(out), err=str(err), pty=pty,
             **{"in": str(stdin or "/dev/null")},
         )  # fmt: skip
         try:

@@ -38,6 +38,7 @@ def settings(order: dict[str, Any]) -> Settings:
         network=order["network"],
         keep=order["keep"],
         secrets=SecretsChoice(order.get("secrets", "ask")),
+        undo=order.get("undo", True),
         env=order["env"],
     )
 

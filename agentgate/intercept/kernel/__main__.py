@@ -111,6 +111,7 @@ def main(link: socket.socket) -> int:
         root=started.pid, proxy_port=order["proxy_port"], stdio=tuple(order["stdio"]), names=names,
         keep=order["keep"],
         hold_reads=order["hold_reads"],
+        store=order["store"],
     )  # fmt: skip
     for descriptor in set(order["stdio"]):
         if descriptor > 2:

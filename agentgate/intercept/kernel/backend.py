@@ -135,7 +135,7 @@ class KernelBackend:
                 "tools": sorted(self._places.tools), "writable": self._places.writable,
                 "enforce": self._enforce, "network": self._network, "hold_reads": self.holds_reads,
                 "proxy_port": launch.proxy_port, "policy": self._policy.to_wire(), "names": order,
-                "keep": launch.keep,
+                "keep": launch.keep, "store": launch.store,
             }
         )  # fmt: skip
         if self._held[0]:  # it was said while the warden was on its way
@@ -178,6 +178,10 @@ class KernelBackend:
     def remember(self, answers: Iterable[Remembered]) -> None:
         self._answers = list(answers)
         self._send({"type": "answers", "answers": [answer.to_wire() for answer in self._answers]})
+
+    def forget(self, *paths: str) -> None:
+        """What was at these paths was taken back by the operator: the warden looks at it anew."""
+        self._send({"type": "forget", "paths": paths})
 
     def hold(self, why: str, wait: bool) -> None:
         self._held = (why, wait)
@@ -255,6 +259,8 @@ class KernelBackend:
                 self.held, self.warden_cpu = message["held"], message["cpu"]
                 if not self._ended.done():
                     self._ended.set_result(message["status"])
+            case "notice":
+                self._gate.post(Notice(printable(message["text"], 300)))
             case "fault":
                 text = (
                     f"the gate refused a call that it could not understand: {printable(message['text'], 300)}"

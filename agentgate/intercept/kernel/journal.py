@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from agentgate.actions import Action, Answer, Kind, Process, Ruling, Verdict
@@ -24,7 +25,8 @@ _Setting = tuple[tuple[Process, ...], Kind, str, str, tuple[str, ...], Answer]
 
 
 class Journal:
-    """The warden's outgoing side. ``broken`` once the app is gone; nothing more is sent then."""
+    """The warden's outgoing side. ``broken`` once the app is gone; nothing more is sent then. ``beside`` is
+    called with every batch: what else is to be written at these moments."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
@@ -36,6 +38,7 @@ class Journal:
         self._size = 0  # bytes in it
         self._answers: dict[int, Answer] = {}
         self.broken = False
+        self.beside: Callable[[], None] = lambda: None
 
     @property
     def full(self) -> bool:
@@ -72,6 +75,7 @@ class Journal:
 
     def flush(self) -> None:
         """Send what was recorded."""
+        self.beside()
         if self._rows:
             settings = [
                 [[process.to_wire() for process in chain], kind, syscall, cwd, argv, answer.to_wire()]

@@ -24,6 +24,7 @@ from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Ve
 from agentgate.intercept.kernel import attributes, files, opens, others
 from agentgate.intercept.kernel.abi import Abi
 from agentgate.intercept.kernel.asked import Asked, Held
+from agentgate.intercept.kernel.before import Before
 from agentgate.intercept.kernel.caller import Caller
 from agentgate.intercept.kernel.effect import Descriptor, Effect, LetGo, NotYet, Reply
 from agentgate.intercept.kernel.ending import reap_orphans
@@ -36,7 +37,7 @@ from agentgate.intercept.kernel.kept import Kept
 from agentgate.intercept.kernel.link import LinkError, Unpacker
 from agentgate.intercept.kernel.names import Names
 from agentgate.intercept.kernel.notify import Call, Listener
-from agentgate.intercept.kernel.procs import Proc, Procs
+from agentgate.intercept.kernel.procs import Procs
 from agentgate.intercept.kernel.reads import Reads
 from agentgate.intercept.kernel.sockets import Sockets
 from agentgate.intercept.kernel.stderr import tell
@@ -52,13 +53,15 @@ class Warden:
     def __init__(
         self, abi: Abi, listener: Listener, link: socket.socket, rules: Rules, policy: Policy,
         *, root: int, proxy_port: int, stdio: tuple[int, ...], names: Names,
-        keep: bool, hold_reads: bool,
+        keep: bool, hold_reads: bool, store: str,
     ) -> None:  # fmt: skip
         self._names = {number: name for name, number in abi.numbers.items()}
         self._listener = listener
         self._link = link
         self._judge = Judge(rules, policy)
         self.journal = Journal(link)
+        self._before = Before(store, lambda text: self.journal.send({"type": "notice", "text": text}))
+        self.journal.beside = self._before.flush
         self._procs = Procs(root)
         for descriptor in stdio:
             self._procs.ptys.adopt(descriptor)
@@ -271,7 +274,7 @@ class Warden:
             self._begin(held.call, held.name, held.caller, following)
             return
         try:
-            self._reply(held, held.effect.perform())
+            self._reply(held, self._before.perform(held.effect))
         except NotYet as later:
             self._retry.append(held)
             if later.descriptor >= 0:
@@ -334,6 +337,8 @@ class Warden:
         elif kind == "hold":
             self._judge.hold(message["why"])
             self._waits = message["wait"]
+        elif kind == "forget":
+            self._before.forget(*message["paths"])
         elif kind == "name":
             self._known.learn(message)
             self.journal.send({"type": "named", "address": message["address"]})
@@ -371,7 +376,8 @@ class Warden:
         wrong = self._execs.compare(caller, name, lambda: self._listener.alive(call.id))
         if not wrong:
             return True
-        self._kill(proc)
+        with contextlib.suppress(OSError):
+            os.kill(proc.pid, signal.SIGKILL)
         target = " or ".join(" ".join(approved.words) for approved in pending)
         reason = f"approved was {target!r}, but this is what ran; the process was killed"
         ruling = Ruling(Decision.DENY, Source.GATE, reason=reason)
@@ -379,11 +385,6 @@ class Warden:
         self.journal.record(action, Answer(Verdict.DENY, Source.GATE, ruling))
         self._listener.fail(call.id, errno.EPERM)
         return False
-
-    @staticmethod
-    def _kill(proc: Proc) -> None:
-        with contextlib.suppress(OSError):
-            os.kill(proc.pid, signal.SIGKILL)
 
     def _attribute(self, port: int, caller: Caller, name: str, to: int) -> None:
         chain = [process.to_wire() for process in caller.proc.chain]
