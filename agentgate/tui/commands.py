@@ -32,6 +32,7 @@ class Context(StrEnum):
     FILES = "In the files panel"
     SHEET = "On the sheet of a rule"
     QUIT = "When asked about quitting"
+    CHECK = "When asked about a paste or a link"
     READ = "When reading this help, an action, a rule or what holds"
     PROMPT = "When typing a text into the bottom line"
     FORM = "In an editor or a form"
@@ -58,7 +59,7 @@ class Command:
 
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
-_T, _V = Context.PROMPT, Context.SCROLL
+_T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
@@ -84,6 +85,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("read-newer-match", _V, ("N",), "Previous match"),
     Command("read-select", _V, ("v", "space"), "Begin to select here, or stop", "select"),
     Command("read-copy", _V, ("y",), "Copy what is selected", "copy"),
+    Command("read-open", _V, ("enter", "o"), "Open the link under the cursor; shows the address first"),
     Command("read-leader", _V, (LEADER,), "Then a key of AGENT mode, as ever"),
     Command("read-back", _V, ("escape",), "End the selection, or go back to the agent", "back"),
     Command("read-quit", _V, ("q",), "Back to the agent"),
@@ -114,6 +116,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
     Command("confirm", _Q, ("y",), "End the agent, deny what waits, leave", "quit"),
     Command("close", _Q, ("escape", "n"), "Stay", "stay"),
+    Command("check-yes", _K, ("y",), "Paste it, or open it", "yes"),
+    Command("check-no", _K, ("escape", "n", "q"), "Do not", "no"),
+    Command("next", _K, ("j", "down"), "Down"),
+    Command("previous", _K, ("k", "up"), "Up"),
+    Command("page-down", _K, ("pagedown", "space"), "One page down"),
+    Command("page-up", _K, ("pageup",), "One page up"),
     Command("next", _R, ("j", "down"), "Down"),
     Command("previous", _R, ("k", "up"), "Up"),
     Command("page-down", _R, ("pagedown", "space"), "One page down"),

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from agentgate.gate.events import Notice
-from agentgate.tui.history import Copy, Find, Read, ToLive, Unselect, Viewed
+from agentgate.tui.checks import CheckDrawn, Checked, Go
+from agentgate.tui.history import Copy, Find, Pick, Read, ToLive, Unselect, Viewed
+from agentgate.tui.ink import outside
 from agentgate.tui.inputs import Effect
-from agentgate.tui.terminal import clipboard
-from agentgate.tui.terminal.messages import Copied, PaneMessage, ViewChanged
+from agentgate.tui.modes import Cover
+from agentgate.tui.state import Check
+from agentgate.tui.terminal import clipboard, links
+from agentgate.tui.terminal.messages import (
+    ClipboardWanted,
+    Copied,
+    LinkPicked,
+    Noted,
+    PaneMessage,
+    PasteHeld,
+    ViewChanged,
+)
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing
@@ -25,6 +37,53 @@ def hear(app: App[int], to: Performing, message: PaneMessage) -> None:
             to.desk.tell(Viewed(message.view))
         case Copied():
             _copy(app, to, message.text)
+        case PasteHeld():
+            _ask(app, to, Check(Cover.PASTE, message.text, message.concerns))
+        case LinkPicked():
+            _link(app, to, message.address)
+        case Noted():
+            more = f" (and {message.more} more)" if message.more else ""
+            to.desk.tell(Notice(f"the agent says: {message.text}{more}", urgent=False))
+        case ClipboardWanted():
+            text = f"the agent wanted to set the clipboard{_size(message.text)}: it was not done"
+            to.desk.tell(Notice(text, urgent=False))
+
+
+def _size(text: str | None) -> str:
+    return "" if text is None else f" ({len(text)} character{'s' if len(text) != 1 else ''})"
+
+
+def _ask(app: App[int], to: Performing, check: Check) -> None:
+    to.desk.tell(Checked(check))
+    if to.desk.state.check is check:
+        app.call_after_refresh(_drawn, app, to, check)
+
+
+def _drawn(app: App[int], to: Performing, check: Check) -> None:
+    to.desk.tell(CheckDrawn(check))
+    app.set_timer(to.desk.state.arm + 0.01, to.desk.show)
+
+
+def _link(app: App[int], to: Performing, address: str) -> None:
+    if not address:
+        to.desk.tell(Notice("there is no link here", urgent=False))
+    elif why := links.refusal(address):
+        to.desk.tell(Notice(f"not opened, {why}: {outside(address, 200)}", urgent=False))
+    else:
+        _ask(app, to, Check(Cover.LINK, address))
+
+
+def _go(to: Performing, effect: Go) -> None:
+    if effect.check.cover is Cover.PASTE:
+        to.room.pane.paste(effect.check.text)
+    else:
+        to.desk.tell(Notice(f"opening {outside(effect.check.text, 200)}", urgent=False))
+        to.desk.spawn(_open(to, effect.check.text))
+
+
+async def _open(to: Performing, address: str) -> None:
+    if why := await links.show(address):
+        to.desk.tell(Notice(f"not opened: {why}", urgent=True))
 
 
 def _copy(app: App[int], to: Performing, text: str) -> None:
@@ -44,6 +103,8 @@ HANDLERS: dict[type[Effect], Handler] = {
     Read: lambda to, effect: to.room.pane.read(effect.what),
     Find: lambda to, effect: to.room.pane.find(effect.needle),
     Copy: lambda to, effect: to.room.pane.copy(),
+    Pick: lambda to, effect: to.room.pane.pick(),
+    Go: _go,
     Unselect: lambda to, effect: to.room.pane.unselect(),
     ToLive: lambda to, effect: to.room.pane.scroll_to_live(),
 }

@@ -14,11 +14,23 @@ from typing import get_args
 from agentgate.tui.ink import Ink, Line, clip, outside
 from agentgate.tui.inputs import Effect, Input
 from agentgate.tui.prompt import Prompt
-from agentgate.tui.state import State
+from agentgate.tui.state import LIVE, State
 from agentgate.tui.steps import Purpose, Step, Verb
 from agentgate.tui.terminal.view import Reads, View
 
-__all__ = ["PARTS", "PURPOSES", "VERBS", "Copy", "Find", "Read", "ToLive", "Unselect", "Viewed", "mark"]
+__all__ = [
+    "PARTS",
+    "PURPOSES",
+    "VERBS",
+    "Copy",
+    "Find",
+    "Pick",
+    "Read",
+    "ToLive",
+    "Unselect",
+    "Viewed",
+    "mark",
+]
 
 NEEDLE_CELLS = 20
 
@@ -47,6 +59,11 @@ class Find(Effect):
 @dataclass(frozen=True, slots=True)
 class Copy(Effect):
     """Copy what is selected in the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick(Effect):
+    """Take the link under the cursor in the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,7 @@ def _back(state: State, now: float) -> Step:
 
 
 def _quit(state: State, now: float) -> Step:
-    return Step(replace(state, reading=False, hint=None), (ToLive(),))
+    return Step(replace(state, reading=False, view=LIVE, hint=None), (ToLive(),))
 
 
 def _viewed(state: State, event: Viewed, now: float) -> Step:
@@ -93,6 +110,7 @@ VERBS: dict[str, Verb] = {
     "read": _read,
     "read-search": _search,
     "read-copy": lambda state, now: Step(state, (Copy(),)),
+    "read-open": lambda state, now: Step(state, (Pick(),)),
     "read-back": _back,
     "read-quit": _quit,
     "read-leader": lambda state, now: Step(replace(state, leader=True, hint=None)),

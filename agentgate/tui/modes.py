@@ -41,3 +41,5 @@ class Cover(StrEnum):
     SHEET = "sheet"
     QUIT = "quit"
     HEALTH = "health"
+    PASTE = "paste"
+    LINK = "link"

@@ -8,7 +8,7 @@ from textual.app import App
 
 from agentgate.policy.suggest import Draft
 from agentgate.session import Session
-from agentgate.tui import bars
+from agentgate.tui import bars, checks
 from agentgate.tui.modes import Cover
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
@@ -26,6 +26,8 @@ _TITLES = {
     Cover.SHEET: "allow always",
     Cover.QUIT: "leave?",
     Cover.HEALTH: "what holds here",
+    Cover.PASTE: "paste this?",
+    Cover.LINK: "open this link?",
 }
 
 
@@ -60,6 +62,10 @@ class Overlay:
             lines = rule_in_full(self._room.policy.chosen, self._session.policy, cells)
         elif state.cover is Cover.ACTION and ask is not None:
             lines = describe(ask, self._session.may_always(ask), now, None, False, cells)
+        elif state.check is not None:
+            lines = checks.lines(
+                state.check, state.hint.text if state.hint else "", state.checked(now), cells
+            )
         elif state.cover is Cover.QUIT:
             lines = covers.quit_lines(state.status is None, len(state.asks), cells)
         else:

@@ -17,7 +17,7 @@ from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.terminal.view import View
 
-__all__ = ["ARM_SECONDS", "HINT_SECONDS", "Hint", "State"]
+__all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "Check", "Hint", "State"]
 
 ARM_SECONDS = 0.5
 """How long a question must have been on the screen before a verdict key counts for it, unless configured."""
@@ -27,7 +27,12 @@ HINT_SECONDS = 4.0
 NONE = Asks()
 LIVE = View()
 
-_COVERED = {Cover.SHEET: Context.SHEET, Cover.QUIT: Context.QUIT}
+_COVERED = {
+    Cover.SHEET: Context.SHEET,
+    Cover.QUIT: Context.QUIT,
+    Cover.PASTE: Context.CHECK,
+    Cover.LINK: Context.CHECK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,17 @@ class Hint:
     urgent: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """A paste or a link that is asked about (``cover`` says which): its ``text`` or address, ``why`` it is
+    asked, and since when it has been on the screen."""
+
+    cover: Cover
+    text: str
+    why: tuple[str, ...] = ()
+    drawn_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
@@ -46,7 +62,8 @@ class State:
     ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
-    of whose history ``view`` is shown. ``arm``: seconds until a verdict key counts."""
+    of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
+    seconds until a verdict key counts."""
 
     width: int = 80
     height: int = 24
@@ -75,6 +92,7 @@ class State:
     zoom: bool = False
     reading: bool = False
     view: View = LIVE
+    check: Check | None = None
 
     @property
     def plan(self) -> Plan:
@@ -119,6 +137,11 @@ class State:
 
     def ask(self, number: int | None) -> Ask | None:
         return self.asks.get(number)
+
+    def checked(self, now: float) -> bool:
+        """Whether a yes to `check` at ``now`` counts."""
+        at = self.check.drawn_at if self.check else None
+        return at is not None and now - at >= self.arm
 
     def armed(self, now: float) -> bool:
         """Whether a verdict key pressed at ``now`` counts."""

@@ -34,7 +34,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import history
+from agentgate.tui import checks, history
 from agentgate.tui.inputs import (
     AlwaysRefused,
     Clicked,
@@ -59,7 +59,7 @@ from agentgate.tui.verbs import press
 
 __all__ = ["step"]
 
-_PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {**history.PARTS}
+_PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {**history.PARTS, **checks.PARTS}
 """What only one part of the room tells: each part merges its own table."""
 
 

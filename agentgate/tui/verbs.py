@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import commands, history
+from agentgate.tui import checks, commands, history
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Pressed, Quit, SendLeader, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
@@ -119,4 +119,5 @@ VERBS: dict[str, Verb] = {
         for panel in Panel
     },
     **history.VERBS,
+    **checks.VERBS,
 }

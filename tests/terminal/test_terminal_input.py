@@ -7,6 +7,7 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key
 
 from agentgate.tui.terminal.keys import KeyPress, Mods, key_press
+from agentgate.tui.terminal.paste import concerns
 from agentgate.tui.terminal.vt import Vt
 
 pytestmark = pytest.mark.timeout(30)
@@ -248,6 +249,32 @@ def test_paste_can_neither_leave_the_bracket_nor_press_keys(vt: Vt, bracketed: b
     body = sent.removeprefix(b"\x1b[200~").removesuffix(b"\x1b[201~")
     assert not set(body) & {0x1B, 0x03, 0x00, 0x7F}
     assert b"rm -rf ~" in body
+
+
+@pytest.mark.parametrize(
+    ("text", "bracketed", "why"),
+    [
+        ("", False, ()),
+        ("ls -l\t你", False, ()),
+        ("one\ntwo\r\nthree\n", True, ()),
+        ("a\u200db", True, ()),
+        ("a\x1b[201~", True, ("it contains a control character, pasted as spaces",)),
+        ("\x00\x7f\x9b", True, ("it contains 3 control characters, pasted as spaces",)),
+        ("rm \u202etxt\u202c", True, ("it contains 2 characters that cannot be seen",)),
+        (
+            "one\ntwo\r\nthree\n",
+            False,
+            ("its 3 lines may be run one by one: the program does not tell a paste from typing",),
+        ),
+        (
+            "ls\n",
+            False,
+            ("its line may be run at once: the program does not tell a paste from typing",),
+        ),
+    ],
+)
+def test_what_a_paste_is_asked_about_for(text: str, bracketed: bool, why: tuple[str, ...]) -> None:
+    assert concerns(text, bracketed) == why
 
 
 def test_paste_is_not_shortened(vt: Vt) -> None:

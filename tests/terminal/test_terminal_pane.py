@@ -335,8 +335,73 @@ async def test_nothing_is_sent_while_input_is_disabled(tmp_path: Path) -> None:
 
 async def test_paste_is_bracketed(tmp_path: Path) -> None:
     async with listener(tmp_path, r"\033[?2004h") as (app, _, got):
-        app.post_message(events.Paste("rm -rf /\x1b[201~\nx"))
-        await got.until(b"\x1b[200~rm -rf / [201~\nx\x1b[201~")
+        app.post_message(events.Paste("one\ntwo"))
+        await got.until(b"\x1b[200~one\ntwo\x1b[201~")
+
+
+async def test_a_paste_with_something_to_it_is_held_and_can_never_end_the_bracket(tmp_path: Path) -> None:
+    async with listener(tmp_path, r"\033[?2004h") as (app, _, got):
+        app.post_message(events.Paste("rm -rf /\x1b[201~\nx\u009b201~"))
+        await until(lambda: app.count(TerminalPane.PasteHeld))
+        held = next(m for m in app.seen if isinstance(m, TerminalPane.PasteHeld))
+        assert held.concerns == ("it contains 2 control characters, pasted as spaces",)
+        assert got.bytes == b""
+        app.pane.paste(held.text)
+        await got.until(b"\x1b[200~rm -rf / [201~\nx 201~\x1b[201~")
+
+
+async def test_a_child_that_tells_no_paste_from_typing_gets_lines_only_if_asked(tmp_path: Path) -> None:
+    async with listener(tmp_path) as (app, _, got):
+        app.post_message(events.Paste("one line"))
+        await got.until(b"one line")
+        app.post_message(events.Paste("two\nlines"))
+        await until(lambda: app.count(TerminalPane.PasteHeld))
+        await got.until(b"one line")
+
+
+# Links and wishes
+
+LINK = r"printf '\033]8;;https://example.org/?a=b\033\\the docs\033]8;;\033\\ plain'; sleep 60"
+
+
+async def test_a_link_is_underlined_and_picked_only_with_ctrl() -> None:
+    async with pane("sh", "-c", LINK) as (app, pilot, _):
+        await shows(app, "the docs plain")
+        styles = dict(rendered(app, 0))
+        assert styles["the docs"].underline and not styles[" plain"].underline
+        for control, at in ((False, 2), (True, 10), (True, 2)):
+            await pilot._post_mouse_events(
+                [events.MouseDown, events.MouseUp], app.pane, offset=(at, 0), button=1, control=control
+            )
+        await until(lambda: app.count(TerminalPane.LinkPicked))
+        picked = [m.address for m in app.seen if isinstance(m, TerminalPane.LinkPicked)]
+        assert picked == ["https://example.org/?a=b"]
+
+
+async def test_a_link_is_not_the_childs_even_where_it_tracks_the_mouse(tmp_path: Path) -> None:
+    modes = r"\033[?1000h\033[?1006h\033[5;1H\033]8;;https://e.x/\033\\link\033]8;;\033\\"
+    async with listener(tmp_path, modes) as (app, pilot, got):
+        await shows(app, "link")
+        for at in ((1, 4), (9, 4)):
+            await pilot._post_mouse_events(
+                [events.MouseDown, events.MouseUp], app.pane, offset=at, button=1, control=True
+            )
+        await got.until(b"\x1b[<16;10;5M\x1b[<16;10;5m")
+        assert app.count(TerminalPane.LinkPicked) == 1
+
+
+async def test_what_the_child_wants_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentgate.tui.terminal.pane._WISH_SECONDS", 1.0)
+    note = r"printf '\033]777;notify;Build;ok \342\200\256%s\007\033]52;c;aGVsbG8=\007' $n"
+    script = f"for n in 1 2 3 4 5 6 7 8 9; do {note}; sleep 0.05; done; echo done; sleep 60"
+    async with pane("sh", "-c", script) as (app, _, _):
+        await until(lambda: app.count(TerminalPane.Noted) == 2)
+        first, second = (m for m in app.seen if isinstance(m, TerminalPane.Noted))
+        assert first.text == "Build: ok \\u202e1" and first.more == 0
+        assert second.text == "Build: ok \\u202e9" and second.more == 7
+        wanted = [m.text for m in app.seen if isinstance(m, TerminalPane.ClipboardWanted)]
+        assert wanted == ["hello", "hello"]
+        assert app.clipboard == ""
 
 
 async def test_mouse_reaches_a_child_that_asked(tmp_path: Path) -> None:

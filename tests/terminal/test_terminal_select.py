@@ -98,9 +98,9 @@ async def test_what_the_child_tracks_is_its_own_but_with_shift(tmp_path: Path) -
 
 async def test_the_middle_button_pastes_what_was_copied(tmp_path: Path) -> None:
     async with listener(tmp_path, r"\033[?2004h") as (app, pilot, got):
-        app.copy_to_clipboard("copied \x1b[201~")
+        app.copy_to_clipboard("copied\ntext")
         await pilot._post_mouse_events([events.MouseDown, events.MouseUp], app.pane, offset=(0, 0), button=2)
-        await got.until(b"\x1b[200~copied  [201~\x1b[201~")
+        await got.until(b"\x1b[200~copied\ntext\x1b[201~")
 
 
 async def test_a_wide_character_is_highlighted_whole() -> None:

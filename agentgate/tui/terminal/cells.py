@@ -8,7 +8,7 @@ what is read is what is there (Trojan Source, CVE-2021-42574). Colours are resol
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ _SHAPES: Final[dict[int, CursorShape]] = {
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _ZWJ: Final = "\u200d"  # the one format character that belongs into a cell: it joins emoji
 _CACHE_LIMIT: Final = 1 << 15
+_LINK: Final = 1 << 16  # above every style id: the cell has a link (OSC 8), and is underlined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +91,7 @@ class _CellTable(dict[int, tuple[str | None, int]]):
         self._wide = ffi.new("GhosttyCellWide *")
         self._rgb = ffi.new("GhosttyColorRgb *")
         self._index = ffi.new("GhosttyColorPaletteIndex *")
+        self._link = ffi.new("bool *")
 
     def __missing__(self, raw: int) -> tuple[str | None, int]:
         if len(self) >= _CACHE_LIMIT:
@@ -110,7 +112,10 @@ class _CellTable(dict[int, tuple[str | None, int]]):
             return " ", -0x101 - (rgb.r << 16 | rgb.g << 8 | rgb.b)
         check(get(raw, lib.GHOSTTY_CELL_DATA_STYLE_ID, self._style), "cell style")
         check(get(raw, lib.GHOSTTY_CELL_DATA_WIDE, self._wide), "cell width")
+        check(get(raw, lib.GHOSTTY_CELL_DATA_HAS_HYPERLINK, self._link), "cell link")
         style, wide = self._style[0], self._wide[0]
+        if self._link[0]:
+            style |= _LINK
         if wide == lib.GHOSTTY_CELL_WIDE_SPACER_TAIL:
             return "", style  # the wide character before it takes this cell too
         if tag == lib.GHOSTTY_CELL_CONTENT_CODEPOINT_GRAPHEME:
@@ -162,6 +167,7 @@ class CellReader:
         self._texts = _CellTable()
         self._styles: dict[bytes, CellStyle] = {}
         self._blanks: dict[int, CellStyle] = {}
+        self._links: dict[CellStyle, CellStyle] = {}
         self._default = CellStyle((0, 0, 0), (0, 0, 0))
 
     def update(self, terminal: Any) -> None:
@@ -203,6 +209,7 @@ class CellReader:
             self._color_bytes = now
             self._styles.clear()
             self._blanks.clear()
+            self._links.clear()
             self._default = CellStyle(_rgb(colors.foreground), _rgb(colors.background))
 
     def _read_row(self) -> list[Run]:
@@ -240,6 +247,8 @@ class CellReader:
         return fit_cell(text[:32], 2 if wide[0] == lib.GHOSTTY_CELL_WIDE_WIDE else 1)
 
     def _style_at(self, x: int, key: int) -> CellStyle:
+        if key > 0 and key & _LINK:
+            return self._linked(self._style_at(x, key & ~_LINK))
         if key == 0:
             return self._default
         if key < 0:
@@ -253,6 +262,16 @@ class CellReader:
             if len(self._styles) >= _CACHE_LIMIT:
                 self._styles.clear()
             found = self._styles[raw] = self._resolve(self._style)
+        return found
+
+    def _linked(self, style: CellStyle) -> CellStyle:
+        if style.underline:
+            return style
+        found = self._links.get(style)
+        if found is None:
+            if len(self._links) >= _CACHE_LIMIT:
+                self._links.clear()
+            found = self._links[style] = replace(style, underline=1)
         return found
 
     def _blank(self, key: int) -> CellStyle:

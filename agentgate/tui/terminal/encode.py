@@ -7,6 +7,7 @@ https://sw.kovidgoyal.net/kitty/keyboard-protocol/
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, Final, Literal
 
 from agentgate.tui.terminal.core import check, ffi, handle, lib, query
@@ -142,6 +143,8 @@ class Encoder:
 def encode_paste(text: str, bracketed: bool) -> bytes:
     """Pasted ``text`` with control characters made spaces, so that it can neither end the bracket
     nor act as keys; not bracketed, line ends are what the enter key sends."""
+    # The core leaves some: C1 above all, which an application may take for the begin of a sequence.
+    text = "".join(c if c in "\t\n\r" or unicodedata.category(c) != "Cc" else " " for c in text)
     if not bracketed:
         text = text.replace("\r\n", "\n")
     data = text.encode("utf-8", "replace")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from agentgate.tui.terminal.pane import TerminalPane
 
 __all__ = [
-    "Bell", "Closed", "Copied", "InputDropped", "Leader", "PaneMessage", "TitleChanged", "ViewChanged",
+    "Bell", "ClipboardWanted", "Closed", "Copied", "InputDropped", "Leader", "LinkPicked", "Noted",
+    "PaneMessage", "PasteHeld", "TitleChanged", "ViewChanged",
 ]  # fmt: skip
 
 
@@ -71,5 +72,40 @@ class Copied(PaneMessage, namespace="terminal_pane"):
     """The operator selected ``text`` to be copied."""
 
     def __init__(self, pane: TerminalPane, text: str) -> None:
+        super().__init__(pane)
+        self.text = text
+
+
+class PasteHeld(PaneMessage, namespace="terminal_pane"):
+    """``text`` was not pasted for ``concerns``; `TerminalPane.paste` does it."""
+
+    def __init__(self, pane: TerminalPane, text: str, concerns: tuple[str, ...]) -> None:
+        super().__init__(pane)
+        self.text = text
+        self.concerns = concerns
+
+
+class LinkPicked(PaneMessage, namespace="terminal_pane"):
+    """The operator picked a link with ``address``, as the agent wrote it; empty where there is no link."""
+
+    def __init__(self, pane: TerminalPane, address: str) -> None:
+        super().__init__(pane)
+        self.address = address
+
+
+class Noted(PaneMessage, namespace="terminal_pane"):
+    """The agent wants to notify of ``text``, which is safe to show. ``more`` came since the last message,
+    and are not told."""
+
+    def __init__(self, pane: TerminalPane, text: str, more: int) -> None:
+        super().__init__(pane)
+        self.text = text
+        self.more = more
+
+
+class ClipboardWanted(PaneMessage, namespace="terminal_pane"):
+    """The agent wants ``text`` on the clipboard; None for one that is too long."""
+
+    def __init__(self, pane: TerminalPane, text: str | None) -> None:
         super().__init__(pane)
         self.text = text

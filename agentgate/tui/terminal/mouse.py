@@ -3,7 +3,7 @@
 The program gets what it tracks. With shift held, while the operator reads or works elsewhere, and where
 the program tracks nothing, a drag selects (a double click words, a triple click lines) and is copied when
 the button is let go; beyond the edge it scrolls. The wheel goes through history, or as arrow keys to a
-program that has none.
+program that has none. A link is picked with ctrl held.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BUTTONS: Final = {1: "left", 2: "middle", 3: "right"}
 
 
 class MouseCanvas(Canvas):
-    """A canvas that takes the mouse. `_send` and what happens to text that was selected are its heir's."""
+    """A canvas that takes the mouse. Where that is sent, and what comes of text and links, is its heir's."""
 
     def __init__(self, scrollback: int, name: str | None, id: str | None, classes: str | None) -> None:
         super().__init__(scrollback, name, id, classes)
@@ -43,6 +43,9 @@ class MouseCanvas(Canvas):
     def _selected(self, text: str) -> None:
         raise NotImplementedError
 
+    def _picked(self, address: str) -> None:
+        raise NotImplementedError
+
     def _paste_selected(self) -> None:
         raise NotImplementedError
 
@@ -50,7 +53,10 @@ class MouseCanvas(Canvas):
         button = _BUTTONS.get(event.button)
         if button is None:
             return
-        if self._send_mouse(event, "press", button):
+        if event.ctrl and button == "left" and (address := self._vt.grid.link(self._point(event))):
+            event.stop()  # the agent's program cannot open it, so it is not asked
+            self._picked(address)
+        elif self._send_mouse(event, "press", button):
             self._mouse_down.add(button)
             self.capture_mouse()
         elif button == "left":

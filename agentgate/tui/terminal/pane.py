@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Final
 
 from textual import events
@@ -19,13 +20,17 @@ from agentgate.pty import Pty
 from agentgate.tui.terminal import messages
 from agentgate.tui.terminal.feeder import Feeder
 from agentgate.tui.terminal.keys import KeyPress, key_press
+from agentgate.tui.terminal.listen import Wishes
 from agentgate.tui.terminal.mouse import MouseCanvas
+from agentgate.tui.terminal.paste import concerns
 from agentgate.tui.terminal.view import Reads, View
 
 __all__ = ["TerminalPane"]
 
 _RESIZE_DELAY: Final = 0.05
 _VIEW_SECONDS: Final = 0.25
+_WISH_SECONDS: Final = 5.0
+"""Least time between two messages about what the agent wants; what is between is counted only."""
 _EARLY_MAX: Final = 4096  # bytes of type-ahead
 
 
@@ -51,14 +56,20 @@ class TerminalPane(MouseCanvas):
     InputDropped = messages.InputDropped
     ViewChanged = messages.ViewChanged
     Copied = messages.Copied
+    PasteHeld = messages.PasteHeld
+    LinkPicked = messages.LinkPicked
+    Noted = messages.Noted
+    ClipboardWanted = messages.ClipboardWanted
 
     @dataclass
     class _Told:
-        """What the messages were last posted for."""
+        """What the messages were last posted for, and when those of the agent's wishes were."""
 
         title: str = ""
         bells: int = 0
         view: View = field(default_factory=View)
+        wishes: Wishes = field(default_factory=Wishes)
+        wishes_at: float = -_WISH_SECONDS
 
     def __init__(
         self,
@@ -74,6 +85,7 @@ class TerminalPane(MouseCanvas):
         self._feeder: Feeder | None = None
         self._told = self._Told()
         self._view_timer: Timer | None = None
+        self._wish_timer: Timer | None = None
         self._resize_timer: asyncio.TimerHandle | None = None
 
     # The terminal
@@ -142,9 +154,16 @@ class TerminalPane(MouseCanvas):
     def _selected(self, text: str) -> None:
         self.post_message(self.Copied(self, text))
 
+    def pick(self) -> None:
+        """Pick the link under the cursor: `LinkPicked`."""
+        self._picked(self._vt.grid.link(self._reading.cursor(self._bar)))
+
+    def _picked(self, address: str) -> None:
+        self.post_message(self.LinkPicked(self, address))
+
     def _paste_selected(self) -> None:
         if self.input_enabled and self.app.clipboard:
-            self._send(self._vt.encode_paste(self.app.clipboard))
+            self._offer(self.app.clipboard)
 
     # Input
 
@@ -180,6 +199,12 @@ class TerminalPane(MouseCanvas):
         if told.title != vt.title:
             told.title = vt.title
             self.post_message(self.TitleChanged(self, vt.title))
+        if vt.wishes != told.wishes and self._wish_timer is None and self.is_running:
+            wait = told.wishes_at + _WISH_SECONDS - monotonic()
+            if wait > 0:
+                self._wish_timer = self.set_timer(wait, self._tell_wishes)
+            else:
+                self._tell_wishes()
         if self.view == told.view or self._view_timer is not None or not self.is_running:
             return
         if replace(self.view, back=told.view.back) == told.view and self.view.back and told.view.back:
@@ -187,6 +212,15 @@ class TerminalPane(MouseCanvas):
             self._view_timer = self.set_timer(_VIEW_SECONDS, self._tell_view)
         else:
             self._tell_view()
+
+    def _tell_wishes(self) -> None:
+        self._wish_timer = None
+        told, wishes = self._told, self._vt.wishes
+        if notes := wishes.notes - told.wishes.notes:
+            self.post_message(self.Noted(self, wishes.note, notes - 1))
+        if wishes.clipboards != told.wishes.clipboards:
+            self.post_message(self.ClipboardWanted(self, wishes.clipboard))
+        told.wishes, told.wishes_at = wishes, monotonic()
 
     def _tell_view(self) -> None:
         self._view_timer = None
@@ -263,7 +297,19 @@ class TerminalPane(MouseCanvas):
         event.stop()
         event.prevent_default()
         if self.input_enabled:
-            self._send(self._vt.encode_paste(event.text))
+            self._offer(event.text)
+
+    def paste(self, text: str) -> None:
+        """Paste ``text``, whatever may be said against it."""
+        self._send(self._vt.encode_paste(text))
+        if self._vt.scrolled:
+            self.scroll_to_live()
+
+    def _offer(self, text: str) -> None:
+        if why := concerns(text, self._vt.bracketed_paste):
+            self.post_message(self.PasteHeld(self, text, why))
+        else:
+            self.paste(text)
 
     def on_focus(self) -> None:
         self._send(self._vt.encode_focus(True))

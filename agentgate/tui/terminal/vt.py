@@ -3,9 +3,9 @@
 `Vt` may be fed from one thread while another reads it: each call holds its lock, except that `frame`
 walks a copy of the screen which only the reading thread uses.
 
-Nothing the child writes leaves this object but as cells, as a sanitised title, or as a reply to the
-child itself: the clipboard (OSC 52), notifications, images and the operator's own terminal are out of
-its reach.
+Nothing the child writes leaves this object but as cells, as data made safe to show (its title, its
+`Wishes`), or as a reply to the child itself: the clipboard, notifications, images and the operator's own
+terminal are out of its reach.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from agentgate.tui.terminal.encode import (
 from agentgate.tui.terminal.find import Finder
 from agentgate.tui.terminal.grid import Grid
 from agentgate.tui.terminal.keys import KeyPress, Mods
+from agentgate.tui.terminal.listen import Events, Wishes, listen
 
 __all__ = ["Frame", "Scrollbar", "Vt"]
 
@@ -69,17 +70,6 @@ class Frame:
     bar: Scrollbar
 
 
-class _Events:
-    """What the core reports while it is fed. Apart from `Vt`, so that no callback keeps it alive."""
-
-    def __init__(self) -> None:
-        self.replies: list[bytes] = []
-        self.bells = 0
-        self.title_changed = False
-        self.dark = True
-        self.rows = self.cols = 0
-
-
 @final
 class Vt:
     """A terminal of ``rows`` x ``cols`` cells that keeps ``scrollback`` lines of history."""
@@ -87,14 +77,14 @@ class Vt:
     def __init__(self, rows: int, cols: int, scrollback: int = 10_000) -> None:
         core = Terminal(_clamp(rows), _clamp(cols))
         self._lock, self._terminal = core.lock, core.native
-        self._events = _Events()
+        self._events = Events()
         self._title = ""
         set_option(self._terminal, "SCROLLBACK_MAX_BYTES", _SCROLLBACK_BYTES if scrollback else 0)
         set_option(self._terminal, "SCROLLBACK_MAX_LINES", scrollback + _PAGE_LINES if scrollback else 0)
         set_option(self._terminal, "KITTY_IMAGE_STORAGE_LIMIT", 0)
         # Off, emoji sequences would be wider here than on the operator's screen, and shift all panels.
         set_option(self._terminal, "MODE_DEFAULT", {"mode": _GRAPHEME_CLUSTERS, "value": True})
-        self._callbacks = _listen(self._terminal, self._events)
+        self._callbacks = listen(self._terminal, self._events)
         self._reader = CellReader()
         self._encoder = Encoder(self._terminal)
         self.grid = Grid(core)
@@ -155,6 +145,12 @@ class Vt:
     def bells(self) -> int:
         """How often the child has rung the bell."""
         return self._events.bells
+
+    @property
+    def wishes(self) -> Wishes:
+        """What else the child has asked for so far."""
+        with self._lock:
+            return self._events.wishes
 
     @property
     def scrollbar(self) -> Scrollbar:
@@ -280,37 +276,3 @@ def _clamp(cells: int) -> int:
 
 def _color(rgb: Rgb) -> dict[str, int]:
     return dict(zip("rgb", rgb, strict=True))
-
-
-def _listen(terminal: Any, events: _Events) -> list[Any]:
-    """Have ``events`` told of what happens; the callbacks live as long as the list returned. They are
-    called while the core is fed, and so must not call it."""
-
-    def replied(_terminal: Any, _data: Any, text: Any, length: int) -> None:
-        events.replies.append(ffi.buffer(text, length)[:])
-
-    def rang(_terminal: Any, _data: Any) -> None:
-        events.bells += 1
-
-    def titled(_terminal: Any, _data: Any) -> None:
-        events.title_changed = True
-
-    def sized(_terminal: Any, _data: Any, out: Any) -> bool:
-        out.rows, out.columns = events.rows, events.cols
-        out.cell_width, out.cell_height = CELL_WIDTH, CELL_HEIGHT
-        return True
-
-    def scheme(_terminal: Any, _data: Any, out: Any) -> bool:
-        out[0] = lib.GHOSTTY_COLOR_SCHEME_DARK if events.dark else lib.GHOSTTY_COLOR_SCHEME_LIGHT
-        return True
-
-    callbacks = [
-        (lib.GHOSTTY_TERMINAL_OPT_WRITE_PTY, ffi.callback("GhosttyTerminalWritePtyFn", replied)),
-        (lib.GHOSTTY_TERMINAL_OPT_BELL, ffi.callback("GhosttyTerminalBellFn", rang)),
-        (lib.GHOSTTY_TERMINAL_OPT_TITLE_CHANGED, ffi.callback("GhosttyTerminalTitleChangedFn", titled)),
-        (lib.GHOSTTY_TERMINAL_OPT_SIZE, ffi.callback("GhosttyTerminalSizeFn", sized)),
-        (lib.GHOSTTY_TERMINAL_OPT_COLOR_SCHEME, ffi.callback("GhosttyTerminalColorSchemeFn", scheme)),
-    ]
-    for option, callback in callbacks:
-        check(lib.ghostty_terminal_set(terminal, option, callback), "callback")
-    return callbacks
