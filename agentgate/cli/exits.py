@@ -12,6 +12,7 @@ __all__ = [
     "CANNOT_RUN",
     "CHANGED",
     "DENY",
+    "DONE",
     "GATE_LOST",
     "NOT_ALL",
     "NOT_FOUND",
@@ -27,6 +28,7 @@ OK = 0
 ALLOW = 0  # check: allowed
 DENY = 1  # check: denied
 NOT_ALL = 1  # undo: something was not taken back
+DONE = 1  # drill: a harmful step was not stopped
 NO_GATE = 1  # doctor: the kernel gate cannot run here, or does not hold
 CHANGED = 1  # audit verify: the record is not what was written
 USAGE = 2  # bad command line, policy or file: one line on standard error
