@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from agentgate.tui import commands, history, words
-from agentgate.tui.commands import Context
+from agentgate.tui.commands import Command, Context
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
 from agentgate.tui.modes import Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -98,7 +98,7 @@ def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
     leader = state.keys.lead
-    keys: list[Line] = []
+    keys: list[tuple[Command, Line]] = []
     context = Context.LEADER if state.leader else None
     offered = state.keys.of(Context.LEADER)
     if state.mode is Mode.CONTROL:
@@ -110,22 +110,35 @@ def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     for command in offered:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
-        verdict = command.id in ("allow", "deny", "always")
+        verdict = command.verdict
         if (verdict and not state.asks) or (command.id == "always" and not always):
             continue
         key = "j/k" if command.id in ("next", "read-up") else commands.key_label(command.keys[0])
         ink = Ink.KEY if armed or not verdict else Ink.IDLE
-        keys.append(((key, ink), (f" {command.label}", Ink.DIM)))
+        keys.append((command, ((key, ink), (f" {command.label}", Ink.DIM))))
     lead: Line = ((" ", Ink.PLAIN),)
     if context is None:
         lead = ((f" {leader}", Ink.KEY), (" then  ", Ink.DIM))
     elif context is Context.LEADER:
         lead = ((f" {leader} ", Ink.CONTROL), SPACE)
-    for gap in ("   ", "  ", " "):
-        line = sum(((*key, (gap, Ink.PLAIN)) for key in keys), lead)
-        if width(line) <= cells + len(gap):
-            break
+    for gap in ("   ", "  "):
+        line = _in_a_row(keys, lead, gap)
+        if width(line) <= cells:
+            return line
+    while width(line := _in_a_row(keys, lead, " ")) > cells and len(keys) > 1:
+        keys.remove(max(keys, key=lambda pair: (_spared(pair[0]), keys.index(pair))))
     return fit(line, cells)
+
+
+def _in_a_row(keys: list[tuple[Command, Line]], lead: Line, gap: str) -> Line:
+    return sum(((*key, (gap, Ink.PLAIN)) for _, key in keys), lead)[:-1] if keys else lead
+
+
+def _spared(command: Command) -> int:
+    """Which hints go first where there is no room for all: the highest, of those the last."""
+    if command.id in ("allow", "deny", "control", "cancel", "agent", "help", "quit"):
+        return 0
+    return 1 if command.verdict or command.id == "palette" else 2
 
 
 def prompt(typed: Prompt, cells: int) -> Line:

@@ -49,25 +49,28 @@ PANELS = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``label`` is for the hint line (empty: not shown there), ``help`` one sentence for the help."""
+    """``label`` is for the hint line (empty: not shown there), ``help`` one sentence for the help.
+    ``verdict``: it answers, writes a rule or ends a process, so it counts for what was shown long enough."""
 
     id: str
     context: Context
     keys: tuple[str, ...]
     help: str
     label: str = ""
+    verdict: bool = False
 
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
 _T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
 
 COMMANDS: tuple[Command, ...] = (
-    Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow"),
-    Command("deny", _L, ("d",), "Deny the oldest waiting action", "deny"),
+    Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow", True),
+    Command("deny", _L, ("d",), "Deny the oldest waiting action", "deny", True),
     Command("control", _L, ("tab",), "Go to CONTROL mode: keys act on the panels", "control"),
     Command("send-leader", _L, (LEADER,), "Send ctrl+] to the agent", "send it"),
     Command("zoom", _L, ("z",), "The agent on the whole screen, and back", "zoom"),
     Command("read", _L, ("left_square_bracket",), "Read in the terminal: scroll, search, copy", "read"),
+    Command("palette", _L, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("cancel", _L, ("escape",), "Back to the agent", "cancel"),
     Command("quit", _L, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
     Command("read-up", _V, ("k", "up"), "Up: further back", "move"),
@@ -89,9 +92,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("read-leader", _V, (LEADER,), "Then a key of AGENT mode, as ever"),
     Command("read-back", _V, ("escape",), "End the selection, or go back to the agent", "back"),
     Command("read-quit", _V, ("q",), "Back to the agent"),
-    Command("allow", _C, ("a",), "Allow the shown action once", "allow"),
-    Command("deny", _C, ("d",), "Deny the shown action", "deny"),
-    Command("always", _C, ("A",), "Allow it always: shows the rule before it is written", "always"),
+    Command("allow", _C, ("a",), "Allow the shown action once", "allow", True),
+    Command("deny", _C, ("d",), "Deny the shown action", "deny", True),
+    Command("always", _C, ("A",), "Allow it always: shows the rule before it is written", "always", True),
     Command("next", _C, ("j", "down"), "Down: next action, record, rule or line", "move"),
     Command("previous", _C, ("k", "up"), "Up: previous action, record, rule or line"),
     Command("page-down", _C, ("pagedown", "space"), "One page down"),
@@ -108,9 +111,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
     Command("zoom", _C, ("z",), "The panel that has the keys on the whole screen, and back", "zoom"),
     Command("health", _C, ("h",), "What holds on this machine: tries it, as agentgate doctor does"),
+    Command("palette", _C, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
-    Command("write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write"),
+    Command(
+        "write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write", True
+    ),
     Command("next", _S, ("j", "down"), "Down"),
     Command("previous", _S, ("k", "up"), "Up"),
     Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
@@ -126,6 +132,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous", _R, ("k", "up"), "Up"),
     Command("page-down", _R, ("pagedown", "space"), "One page down"),
     Command("page-up", _R, ("pageup",), "One page up"),
+    Command("find-in-help", _R, ("slash",), "Show what of this help has some letters"),
     Command("close", _R, ("escape", "q", "enter", "question_mark", "f1"), "Close", "close"),
     Command("enter-text", _T, ("enter",), "Take the text", "ok"),
     Command("close-text", _T, ("escape",), "Close it", "cancel"),

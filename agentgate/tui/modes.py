@@ -43,3 +43,4 @@ class Cover(StrEnum):
     HEALTH = "health"
     PASTE = "paste"
     LINK = "link"
+    PALETTE = "palette"

@@ -10,6 +10,7 @@ from agentgate.policy.suggest import Draft
 from agentgate.session import Session
 from agentgate.tui import bars, checks
 from agentgate.tui.modes import Cover
+from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
 from agentgate.tui.widgets import covers
@@ -28,6 +29,7 @@ _TITLES = {
     Cover.HEALTH: "what holds here",
     Cover.PASTE: "paste this?",
     Cover.LINK: "open this link?",
+    Cover.PALETTE: "all commands",
 }
 
 
@@ -50,12 +52,16 @@ class Overlay:
                 self._app.pop_screen()
             return
         if self._screen is None:
-            self._screen = covers.Cover(f"{_TITLES[state.cover]} · {self._session.mark}")
+            self._screen = covers.Cover()
             self._app.push_screen(self._screen)
+        self._screen.title_is(f"{_TITLES[state.cover]} · {self._session.mark}")
+        chosen: int | None = None
         cells = covers.cells(state.width)
         ask = state.ask(state.selected)
         if state.cover is Cover.HELP:
-            lines = covers.help_lines(state.keys, cells)
+            lines = covers.help_lines(state.keys, cells, state.sought)
+        elif state.cover is Cover.PALETTE and state.prompt is not None:
+            lines, chosen = palette_lines(state, state.prompt.text, cells), state.choice
         elif state.cover is Cover.HEALTH:
             lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:
@@ -72,7 +78,7 @@ class Overlay:
             hint = state.hint.text if state.hint else ""
             lines = covers.sheet_lines(self._sheet(state), state.sheet_error, hint, state.armed(now), cells)
         prompt = bars.prompt(state.prompt, state.width) if state.prompt else None
-        self._screen.show(lines, state.width, state.height, prompt)
+        self._screen.show(lines, state.width, state.height, prompt, chosen)
 
     def move(self, how: str) -> None:
         if self._screen is not None:

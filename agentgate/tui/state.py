@@ -63,7 +63,8 @@ class State:
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
-    seconds until a verdict key counts."""
+    seconds until a verdict key counts.
+    ``choice``: which line of the palette; ``sought``: what the help is to show alone."""
 
     width: int = 80
     height: int = 24
@@ -90,6 +91,8 @@ class State:
     arm: float = ARM_SECONDS
     wide: bool = False
     zoom: bool = False
+    choice: int = 0
+    sought: str = ""
     reading: bool = False
     view: View = LIVE
     check: Check | None = None

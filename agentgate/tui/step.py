@@ -51,11 +51,11 @@ from agentgate.tui.inputs import (
     WriteFailed,
 )
 from agentgate.tui.modes import Cover, Mode
+from agentgate.tui.pressing import press
 from agentgate.tui.prompt import insert
 from agentgate.tui.purposes import changed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, to_agent, to_control, to_panel
-from agentgate.tui.verbs import press
 
 __all__ = ["step"]
 

@@ -5,36 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import checks, commands, history
-from agentgate.tui.commands import Context
-from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Pressed, Quit, SendLeader, WriteRule
+from agentgate.tui import checks, history
+from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Quit, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
-from agentgate.tui.purposes import typed
-from agentgate.tui.state import Hint, State
+from agentgate.tui.prompt import Prompt
+from agentgate.tui.state import State
 from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel, when_armed
 
-__all__ = ["VERBS", "press"]
-
-
-def press(state: State, event: Pressed, now: float) -> Step:
-    if (taken := typed(state, event, now)) is not None:
-        return taken
-    key, context = event.key, state.context
-    if context is None:
-        return Step(replace(state, leader=True, hint=None) if key in state.keys.leaders else state)
-    command = state.keys.find(context, key)
-    after_leader = context is Context.LEADER
-    if after_leader:
-        state = replace(state, leader=False)
-    if command is None:
-        if after_leader:
-            name = commands.key_label(key)
-            text = f"{state.keys.lead} {name} means nothing; nothing was sent"
-            return Step(replace(state, hint=Hint(text, now)))
-        return Step(state)
-    if command.id == "send-leader":
-        return Step(state, (SendLeader(key),))
-    return VERBS[command.id](state, now)
+__all__ = ["VERBS"]
 
 
 def _verdict(verdict: Verdict) -> Verb:
@@ -92,8 +70,14 @@ def _zoom(state: State, now: float) -> Step:
     return Step(replace(state, zoom=not state.zoom))
 
 
+def _find_in_help(state: State, now: float) -> Step:
+    if state.cover is not Cover.HELP:
+        return Step(state)
+    return Step(replace(state, prompt=Prompt("help", "find", state.sought)))
+
+
 def _close(state: State, now: float) -> Step:
-    return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error=""))
+    return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error="", sought=""))
 
 
 VERBS: dict[str, Verb] = {
@@ -110,6 +94,15 @@ VERBS: dict[str, Verb] = {
     "full": _full,
     "zoom": _zoom,
     "help": just(cover=Cover.HELP),
+    "find-in-help": _find_in_help,
+    "palette": lambda state, now: Step(
+        replace(
+            state,
+            cover=Cover.PALETTE,
+            choice=0,
+            prompt=Prompt("palette", ":", hint="letters of what it does"),
+        )
+    ),
     "health": lambda state, now: Step(replace(state, cover=Cover.HEALTH), (Examine(),)),
     "next-panel": _turn(1),
     "previous-panel": _turn(-1),

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from agentgate.tui import commands
-from agentgate.tui.commands import Context
+from agentgate.tui.commands import Command, Context
 from agentgate.tui.ink import Ink, Line, fold, outside
 from agentgate.tui.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
@@ -38,19 +38,25 @@ def cells(width: int) -> int:
     return max(20, min(WIDEST, width - 4) - 6)
 
 
-def help_lines(keymap: Keymap, cells: int) -> list[Line]:
-    """Every command of the table, by context."""
+def help_lines(keymap: Keymap, cells: int, sought: str = "") -> list[Line]:
+    """Every command of the table, by context; with ``sought`` those whose key or words have it."""
     lines: list[Line] = []
     for context in Context:
-        if not keymap.of(context):
+        known = [command for command in keymap.of(context) if _has(keymap, command, sought.lower())]
+        if not known:
             continue
         lines += [() for _ in lines[:1]]
         lines.append(((keymap.said(context.value), Ink.WAIT),))
-        for command in keymap.of(context):
+        for command in known:
             keys = ", ".join(commands.key_label(key) for key in command.keys)
             text = keymap.said(command.help)
             lines += fold(((f"  {keys:<12} ", Ink.KEY), (text, Ink.PLAIN)), cells, indent=15)
-    return lines
+    return lines or [(("nothing has these letters", Ink.DIM),)]
+
+
+def _has(keymap: Keymap, command: Command, sought: str) -> bool:
+    keys = ", ".join(commands.key_label(key) for key in command.keys)
+    return sought in f"{keys} {keymap.said(command.help)} {command.id}".lower()
 
 
 def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) -> list[Line]:
@@ -114,11 +120,10 @@ class Cover(ModalScreen[None], inherit_bindings=False):
     Cover > #prompt { dock: bottom; height: 1; }
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.text = Text()
         self._box = Vertical(self.text)
-        self._box.border_title = title
         self._box.border_subtitle = "esc closes"
         self._prompt = Bar(id="prompt")
 
@@ -126,9 +131,19 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         yield self._box
         yield self._prompt
 
-    def show(self, lines: list[Line], width: int, height: int, prompt: Line | None = None) -> None:
+    def title_is(self, title: str) -> None:
+        self._box.border_title = title
+
+    def show(
+        self,
+        lines: list[Line],
+        width: int,
+        height: int,
+        prompt: Line | None = None,
+        chosen: int | None = None,
+    ) -> None:
         """``lines`` on a screen of ``width`` x ``height`` cells; ``prompt`` is the bottom line while a text
-        is typed."""
+        is typed, ``chosen`` the line that stands out in a list."""
         self._prompt.display = prompt is not None
         self._prompt.show(prompt or ())
         self._box.styles.width = min(WIDEST, width - 4)
@@ -136,3 +151,4 @@ class Cover(ModalScreen[None], inherit_bindings=False):
         if lines != self.text.lines:
             self.text.lines = lines
             self.text.changed()
+        self.text.point(None if chosen is None else min(chosen, len(lines) - 1))
