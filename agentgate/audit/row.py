@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from agentgate.actions import Decision, Kind, Source, Verdict
+from agentgate.actions import Answer, Decision, Kind, Ruling, Source, Verdict
 from agentgate.audit.read import Entry, parse
 
 __all__ = ["Row"]
@@ -149,6 +149,22 @@ class Row:
     @property
     def note(self) -> str:
         return _text(self._tail[13])
+
+    @property
+    def rule(self) -> int | None:
+        return None if self._tail[5] == b"null" else int(self._tail[5])
+
+    @property
+    def why(self) -> str:
+        """See `actions.Answer.why`."""
+        line = int(self._tail[12]) if self._tail[12] else None
+        ruling = Ruling(self.decision, self.asked_by, self.rule, line, self.reason, self.guard)
+        return Answer(self.verdict, self.source, ruling, self.note).why
+
+    @property
+    def depth(self) -> int:
+        """How many processes are in the chain: 1 when the agent itself acts."""
+        return self.chain.count(b'{"pid":')
 
     @property
     def objects(self) -> tuple[str, ...]:

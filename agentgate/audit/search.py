@@ -25,11 +25,14 @@ class Search:
     grow with the file. What is read may be a pipe.
     """
 
-    def __init__(self, path: Path, wanted: Filter) -> None:
+    def __init__(self, path: Path, wanted: Filter, begin: int = 0) -> None:
+        """Nothing that is wanted stands before byte ``begin``, where a line begins."""
         self.path = path
         self.done = 0
         self._scan = Scan(Matcher(wanted))
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
+        if 0 < begin <= os.fstat(self._file.fileno()).st_size:
+            self.done = self._file.seek(begin)
         self._begun = b""  # a line that has no end yet
         self._monster = False
 

@@ -45,8 +45,8 @@ LAST_TRIES = 3  # attempts at close, before the lines are given up
 class AuditWriter:
     """One session's record. ``path`` is absolute; ``complain`` gets one line when writing begins to fail
     and when it works again, ``told`` then gets the reason ("" when it works), and whether as much is kept
-    as may be. ``written`` counts the records on disk, ``failed`` is empty or the reason why the last write
-    did not succeed. ``heads`` are where the last record is signed."""
+    as may be. ``written`` counts the records on disk, none of them before byte ``begin``; ``failed`` is empty
+    or the reason why the last write did not succeed. ``heads`` are where the last record is signed."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class AuditWriter:
         self._session = session
         self.failed = ""
         self.written = 0
+        self.begin = 0
         self._complain = complain or (lambda _text: None)
         self._told = told or (lambda _why, _full: None)
         self._said = ("", False)
@@ -92,6 +93,7 @@ class AuditWriter:
 
     async def _open(self) -> None:
         descriptor = await asyncio.to_thread(open_log, self.path)
+        self.begin = os.fstat(descriptor).st_size
         self._file = await aiofiles.open(descriptor, "ab", buffering=0)
 
     def follow(self, queue: asyncio.Queue[Any]) -> Coroutine[Any, Any, None]:

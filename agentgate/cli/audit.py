@@ -39,6 +39,7 @@ example:
   agentgate audit --host github.com --process npm
   agentgate audit --where 'write path:src/ !by:git' --session last
   agentgate audit --follow --verdict deny
+  agentgate audit --summary --session last
   agentgate audit verify         whether anything in it was changed or removed
   agentgate audit --json --action net_egress | jq -r .target | sort | uniq -c
 """
@@ -91,7 +92,12 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--follow", action="store_true", help=f"the newest {_FOLLOWED}, then what comes, until ^C"
     )
-    parser.add_argument("--json", action="store_true", help="the records as they were written, one a line")
+    parser.add_argument(
+        "--summary", action="store_true", help="what ran, was reached, changed, refused, read and asked"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="the records as they were written, one a line; the summary as one"
+    )
     parser.set_defaults(run=_run)
     verify.add(
         parser.add_subparsers(title="commands", metavar="[verify]", required=False, parser_class=Parser)
@@ -100,6 +106,8 @@ def add(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     path = default_audit(args.audit, os.environ, here())
+    if args.summary and (args.follow or args.limit):
+        raise UsageError("--summary is of all that fits: without --follow and --limit")
     if args.follow:
         _wait_for(path)
     wanted = _filter(args, path)
@@ -109,6 +117,9 @@ def _run(args: argparse.Namespace) -> int:
     try:
         with _progress() as progress:
             found = _rows(search, progress, whole=not args.follow)
+            if args.summary:
+                _summary(found, progress, args.json)
+                return exits.OK
             for row in deque(found, maxlen=limit) if limit else found:
                 progress.clear()
                 show(row)
@@ -174,6 +185,18 @@ def _rows(search: Search, progress: Progress, *, whole: bool) -> Iterator[Row]:
     yield from search.rows(progress)
     if whole:
         yield from search.end()
+
+
+def _summary(found: Iterator[Row], progress: Progress, as_json: bool) -> None:
+    from agentgate.audit import telling
+    from agentgate.audit.summary import summarise
+
+    told, project = summarise(found), str(here())
+    progress.clear()
+    if as_json:
+        print(json.dumps(telling.as_json(told, project)))
+    else:
+        print("\n".join(telling.full(told, project)))
 
 
 def _as_written(row: Row) -> None:

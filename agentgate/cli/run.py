@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,9 @@ async def _session(settings: Settings) -> int:
             await front.finish()
             if session.audit.failed:
                 print(f"agentgate: the record is incomplete: {session.audit.failed}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                if os.isatty(2):
+                    _say_what_happened(session)
 
 
 async def _until_the_end(
@@ -158,3 +162,17 @@ def _say_how(session: Session) -> None:
         rules = "built-in rules (agentgate init writes them to a file)"
     asking = "what would be asked is denied" if session.settings.enforce else f"questions say {session.mark}"
     print(f"agentgate: {gate}; {rules}; {asking}", file=sys.stderr)
+
+
+def _say_what_happened(session: Session) -> None:
+    """What was refused, asked, read of secrets and changed outside the project: nothing, most often."""
+    import shutil
+
+    from agentgate.audit.ending import at_the_end
+
+    settings, log = session.settings, session.audit
+    cells = min(shutil.get_terminal_size().columns, 160) - len("agentgate: ")
+    for line in at_the_end(
+        settings.audit, session.id, log.begin, log.written, settings.project, cells, only_notable=True
+    ):
+        print(f"agentgate: {line}", file=sys.stderr)

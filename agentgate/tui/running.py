@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 
 from textual import constants
 
+from agentgate.audit.ending import at_the_end
 from agentgate.configdir import config_directory
 from agentgate.session import Session
 from agentgate.settings import Settings
@@ -18,6 +20,9 @@ from agentgate.tui.config import Config, load
 from agentgate.tui.launch import summary, terminal_output
 
 __all__ = ["run", "run_tui"]
+
+WIDEST = 160
+"""Columns of what is said at the end."""
 
 ESCAPE_SECONDS = 0.025
 """How long an escape may turn out to be the begin of another key's sequence."""
@@ -49,7 +54,15 @@ async def _run(session: Session, config: Config) -> int:
         return 1
     with contextlib.suppress(OSError):  # the terminal may be gone
         print(summary(app.state, session.settings.audit), flush=True)
+        for line in _what_happened(session):
+            print(f"  {line}", flush=True)
     return status
+
+
+def _what_happened(session: Session) -> list[str]:
+    cells = min(shutil.get_terminal_size().columns, WIDEST) - 2
+    settings, log = session.settings, session.audit
+    return at_the_end(settings.audit, session.id, log.begin, log.written, settings.project, cells)
 
 
 def run(settings: Settings) -> int:

@@ -138,7 +138,7 @@ def test_the_log_can_be_named(logged: World) -> None:
         (("--since", "soon"), "since: not a time: 'soon' (write 30m, 1h, 2d, 13:20 or 2026-11-23)"),
         (("--where", "hots:x.y"), "no key 'hots': host:? (quotes around it make it a text)"),
         (
-            ("action:run",),
+            ("--where", "action:run"),
             "action: unknown word 'run' (exec, fs_write, fs_read, net_egress, write, read, net)",
         ),
         (("--host", ""), "host: needs a value"),
@@ -210,6 +210,22 @@ def test_what_takes_long_says_how_far_it_is(logged: World) -> None:
             terminal.wait("reading the audit log: 100 % of 0 MB")
         assert terminal.status() == 0
         assert "reading" not in terminal.text and terminal.text.count("✗") == 2
+
+
+def test_the_summary(logged: World) -> None:
+    done = logged.agentgate("audit", "--summary", "--session", "last")
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.splitlines()[:4] == [
+        "session s of bash, 2023-11-15 13:20:26 to 13:23:26: 4 decisions, 2 denied",
+        "",
+        "What ran",
+        "  npm install",
+    ]
+    assert "  to reach evil.com:443 (operator; asked by rule 1)\n" in done.stdout
+    told = json.loads(logged.agentgate("audit", "--summary", "--json", "--verdict", "deny").stdout)
+    assert (told["records"], told["ran"]) == (2, [])
+    done = logged.agentgate("audit", "--summary", "--limit", "3")
+    assert (done.returncode, done.stdout) == (2, "") and "without --follow and --limit" in done.stderr
 
 
 def test_a_terminal_without_the_marks_gets_plain_ones(logged: World) -> None:
