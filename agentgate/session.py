@@ -115,7 +115,7 @@ class Session:
             queue = self.hub.subscribe()
             await self.audit.start()
             self._spawn(self.audit.follow(queue))
-            self._first = self._agent(self.settings.command)
+            self._first = self.prepare(self.settings.command)
             pid = await self._run(self._first, stdio, controlling)
         except BaseException:
             await self.close()
@@ -126,21 +126,17 @@ class Session:
         self._spawn(self._watch_policy())
         return pid
 
-    async def add(
-        self, command: tuple[str, ...], stdio: tuple[int, int, int], *, controlling: bool
-    ) -> AgentRun:
-        """Run one more agent beside the others, behind a gate of its own.
+    async def add(self, run: AgentRun, stdio: tuple[int, int, int], *, controlling: bool) -> int:
+        """Run one more agent, which was prepared, beside the others; returns its pid.
 
         Raises as ``start``; then nothing is left of it and the others know nothing of it.
         """
         why = "the session ended" if self._closed else self._held[0]
         if why:
             raise GateUnavailable(f"no agent is started: {why}")
-        run = self._agent(command)
-        await self._run(run, stdio, controlling)
-        return run
+        return await self._run(run, stdio, controlling)
 
-    def _agent(self, command: tuple[str, ...]) -> AgentRun:
+    def prepare(self, command: tuple[str, ...]) -> AgentRun:
         """An agent for ``command`` under a name that no other had in this session."""
         settings = self.settings
         base = settings.agent if command[0] == settings.command[0] else agent_name(command)

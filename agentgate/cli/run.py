@@ -48,14 +48,13 @@ def add(commands: Any) -> None:
 
 def program(settings: Settings) -> None:
     """Raise UsageError, with a shell's status, when there is no such command to run."""
-    import shutil  # slow to import: it brings the compressors along
+    from agentgate.programs import cannot_run  # shutil is slow to import: it brings the compressors along
 
     name = settings.command[0]
-    if shutil.which(name, path=settings.env.get("PATH")):
-        return
-    if os.path.isdir(name) or (os.sep in name and os.path.exists(name)):
-        raise UsageError(f"{printable(name, 200)}: not a program that can be run", exits.CANNOT_RUN)
-    raise UsageError(f"{printable(name, 200)}: command not found", exits.NOT_FOUND)
+    lacking = cannot_run(name, settings.env)
+    if lacking is not None:
+        status = exits.NOT_FOUND if isinstance(lacking, FileNotFoundError) else exits.CANNOT_RUN
+        raise UsageError(f"{printable(name, 200)}: {lacking.strerror}", status)
 
 
 def _run(args: argparse.Namespace) -> int:

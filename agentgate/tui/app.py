@@ -13,7 +13,6 @@ operator's, or the agent's, and then they go on to the terminal pane.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -27,10 +26,11 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
+from agentgate.escape import printable
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
-from agentgate.pty import Pty
 from agentgate.session import Session
-from agentgate.tui import attention, bars, hearing
+from agentgate.tui import agent_tabs, attention, bars, hearing
+from agentgate.tui.agents import Agent
 from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
     Clicked,
@@ -45,10 +45,12 @@ from agentgate.tui.inputs import (
 from agentgate.tui.launch import pane_environment, terminal_is_gone
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
+from agentgate.tui.panes import Panes
 from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
 from agentgate.tui.state import HINT_SECONDS, State
 from agentgate.tui.step import step
+from agentgate.tui.switching import AgentPicked, suggested
 from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
 from agentgate.tui.widgets.queue import QueuePanel
@@ -57,10 +59,6 @@ __all__ = ["GATE_LOST", "ControlRoom"]
 
 GATE_LOST = 70
 """Exit status when the gate was lost and the agent's own status is not known (EX_SOFTWARE, sysexits.h)."""
-
-LAST_OUTPUT_SECONDS = 1.0
-"""How long to wait for the end of the agent's output once the agent ended: a process that it left behind
-may hold the terminal open."""
 
 BATCH = 1000
 """Events taken in before keys get their turn again: about 30 ms of them."""
@@ -85,15 +83,21 @@ class ControlRoom(App[int], inherit_bindings=False):
         super().__init__()
         self.choose_theme(config.theme)
         self.session = session
-        self.state = State(keys=config.keys, arm=config.arm_seconds)
+        name, command = session.settings.agent, session.settings.command
+        self.state = State(
+            keys=config.keys,
+            arm=config.arm_seconds,
+            agents=(Agent(name),),
+            shown=name,
+            command=suggested(command),
+        )
         self.start_error: Exception | None = None
-        self._room = Room()
+        self._room = Room(name)
         self._room.pane.leader = config.keys.leaders[0]
         self._queue = session.hub.subscribe()
-        self._pty: Pty | None = None
         self._overlay = Overlay(self, self._room, session)
-        self._performing = Performing(self, session, self._room, self._overlay)
-        self._output_ended = asyncio.Event()
+        self._panes = Panes(self, session, self._room)
+        self._performing = Performing(self, session, self._room, self._overlay, self._panes)
         self._leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._attention = attention.Attention(session.settings.agent)
@@ -119,18 +123,13 @@ class ControlRoom(App[int], inherit_bindings=False):
         self.call_after_refresh(self._start)
 
     async def _start(self) -> None:
-        """Run the agent on a pty of the pane's size. When it cannot, leave with the reason."""
-        pane = self._room.pane
-        rows, cols = pane.size.height, pane.size.width
+        """Run the agent in its pane. When that cannot be, leave with the reason."""
         try:
-            self._pty = pty = Pty.open(max(rows, 1), max(cols, 1))
-            await self.session.start((pty.slave, pty.slave, pty.slave), controlling=True)
+            await self._panes.start_first()
         except Exception as error:
             self.start_error = error
             self.exit(1)
             return
-        pty.close_slave()
-        pane.attach(pty)
         self.spawn(self._pump())
         self.show()
 
@@ -144,10 +143,9 @@ class ControlRoom(App[int], inherit_bindings=False):
             await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
 
     async def leave_after_output(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._output_ended.wait(), LAST_OUTPUT_SECONDS)
+        await self._panes.drained()
         await asyncio.sleep(0.05)  # the last lines are painted
-        if not self.state.asks:
+        if not self.state.asks and not self.state.running:
             await self.leave()
 
     def end_by_signal(self, number: int) -> None:
@@ -158,13 +156,11 @@ class ControlRoom(App[int], inherit_bindings=False):
         """End the agent if it still runs, and exit with ``status``, else with the agent's."""
         if self._leaving:
             return
-        self.tell(Notice("ending the agent", urgent=True))
+        self.tell(Notice("ending the agents" if self.state.running > 1 else "ending the agent", urgent=True))
         self._leaving = True
         try:
             await self.session.close()
             self._take_rest()
-            if status is None:
-                status = self.state.status
             if status is None:
                 status = await asyncio.wait_for(self.session.wait(), 2.0)
         finally:
@@ -182,9 +178,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._attention.end(self)
         for task in list(self._tasks):
             task.cancel()
-        if self._pty is not None:
-            self._room.pane.detach()
-            self._pty.close()
+        self._panes.close_all()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -230,7 +224,7 @@ class ControlRoom(App[int], inherit_bindings=False):
     def facts(self) -> bars.Facts:
         session = self.session
         return bars.Facts(
-            session.settings.agent, session.gate_kind, session.policy_file.label, session.mark,
+            self.state.shown, session.gate_kind, session.policy_file.label, session.mark,
             denies=bool(session.audit.failed),
             reads=session.holds_reads,
         )  # fmt: skip
@@ -273,6 +267,10 @@ class ControlRoom(App[int], inherit_bindings=False):
             return
         if widget is room.pane:
             self.tell(Clicked(None))
+        elif widget is room.agent_tabs:
+            name = agent_tabs.at(state, widget.size.width, event.x)
+            if name is not None:
+                self.tell(AgentPicked(name))
         elif widget is room.tabs:
             self.tell(Clicked(bars.tab_at(event.screen_x)))
         elif widget is room.log_tabs and state.plan.log_tabs is not None:
@@ -294,11 +292,12 @@ class ControlRoom(App[int], inherit_bindings=False):
     def on_queue_panel_picked(self, message: QueuePanel.Picked) -> None:
         self.tell(Clicked(Panel.QUEUE, message.number))
 
-    def on_terminal_pane_closed(self) -> None:
-        self._output_ended.set()
+    def on_terminal_pane_closed(self, message: PaneMessage) -> None:
+        self._panes.output_ended(message.pane)
 
-    def on_terminal_pane_input_dropped(self) -> None:
-        self.tell(Notice("the agent does not read its terminal: what was typed is lost", urgent=True))
+    def on_terminal_pane_input_dropped(self, message: PaneMessage) -> None:
+        name = printable(self._panes.name_of(message.pane), 40) if self.state.several else "the agent"
+        self.tell(Notice(f"{name} does not read its terminal: what was typed is lost", urgent=True))
 
     @on(PaneMessage)
     def _hear(self, message: PaneMessage) -> None:

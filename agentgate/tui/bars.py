@@ -60,8 +60,10 @@ def header(state: State, facts: Facts, cells: int) -> Line:
         gate = (*gate, (", secrets open", Ink.WAIT))
     if facts.denies:
         gate = (("gate ", Ink.DIM), ("DENIES ALL", Ink.ALARM))
-    if state.lost:
+    if state.gone:
         gate = (("gate ", Ink.DIM), ("LOST", Ink.ALARM))
+    elif state.lost:
+        gate = (*gate, (", one LOST", Ink.ALARM))
     count = len(state.asks)
     waiting = (f"{count} waiting", Ink.WAIT if count else Ink.DIM)
     right: Line = (waiting,)
@@ -109,6 +111,8 @@ def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
         offered = state.keys.of(context)
     for command in offered:
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
+            continue
+        if command.id == "next-agent" and not state.several:
             continue
         verdict = command.verdict
         if (verdict and not state.asks) or (command.id == "always" and not always):
@@ -218,5 +222,8 @@ def log_tab_at(others: tuple[Panel, ...], cells: int, x: int) -> Panel | None:
 def banner(state: State, cells: int, rows: int) -> list[Line]:
     """Says that the gate is gone, why, and how to leave."""
     how = "q leaves" if state.mode is Mode.CONTROL else f"{state.keys.lead} q leaves"
-    text = f" GATE LOST  {outside(state.lost, 400)}. Everything is denied, the agent is ended. {how}"
+    what = f"Everything is denied, the agent is ended. {how}"
+    if state.several:
+        what = "All that it waited for is denied, it is ended; the others go on" if not state.gone else how
+    text = f" GATE LOST  {outside(state.lost, 400)}. {what}"
     return fold(((text, Ink.ALARM),), cells)[:rows]

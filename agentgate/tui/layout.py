@@ -16,7 +16,7 @@ the alert line; the panels of a wide agent lie over it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from agentgate.tui.modes import LOGS, Mode, Panel
@@ -69,6 +69,7 @@ class Plan:
     hints: Box
     agent: Box
     panels: dict[Panel, Box]
+    agent_tabs: Box | None = None
     divider: Box | None = None
     log_tabs: Box | None = None
     others: tuple[Panel, ...] = ()
@@ -96,9 +97,24 @@ def plan(
     banner: bool = False,
     wide: bool = False,
     zoom: bool = False,
+    several: bool = False,
 ) -> Plan:
     """The plan for a screen of ``width`` x ``height`` cells. ``panel`` is the one that has the keys in
-    CONTROL, ``log`` the log that was looked at last."""
+    CONTROL, ``log`` the log that was looked at last. ``several``: there are several agents, whose names stand
+    on a line above the terminal, where no panel lies over it."""
+    made = _plan(width, height, mode, panel, log, banner, wide, zoom)
+    if not several:
+        return made
+    line, agent = _rows(made.agent, 0, 1), _rows(made.agent, 1, made.agent.height - 1)
+    covered = made.tabs is not None or any(
+        box.x <= line.x and box.y <= line.y for box in made.panels.values()
+    )
+    return replace(made, agent=agent, agent_tabs=None if covered else line)
+
+
+def _plan(
+    width: int, height: int, mode: Mode, panel: Panel, log: Panel, banner: bool, wide: bool, zoom: bool
+) -> Plan:
     width, height = max(width, 1), max(height, 3)
     top = 1 + (BANNER_ROWS if banner and height > 3 + BANNER_ROWS else 0)
     body = Box(0, top, width, height - top - 1)

@@ -73,7 +73,7 @@ class Overlay:
                 state.check, state.hint.text if state.hint else "", state.checked(now), cells
             )
         elif state.cover is Cover.QUIT:
-            lines = covers.quit_lines(state.status is None, len(state.asks), cells)
+            lines = covers.quit_lines(state.running, len(state.asks), cells)
         else:
             hint = state.hint.text if state.hint else ""
             lines = covers.sheet_lines(self._sheet(state), state.sheet_error, hint, state.armed(now), cells)

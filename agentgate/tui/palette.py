@@ -21,9 +21,8 @@ from agentgate.tui.verbs import VERBS
 
 __all__ = ["PURPOSES", "Item", "items", "palette_lines"]
 
-_UNLISTED = frozenset(
-    "next previous page-down page-up first last next-panel previous-panel cancel send-leader palette".split()
-)
+_MOVES = "next previous page-down page-up first last next-panel previous-panel to-agent"
+_UNLISTED = frozenset([*_MOVES.split(), "cancel", "send-leader", "palette"])
 """Moves, which make no sense from a list, and ways out of what is not open."""
 
 _PANEL_OF = {context: panel for panel, context in PANELS.items()}
@@ -44,10 +43,17 @@ def _nothing_waits(state: State) -> str:
     return "" if state.asks else "nothing waits"
 
 
+def _only_one(state: State) -> str:
+    return "" if state.several else "there is only one agent"
+
+
 _WHY: dict[str, Callable[[State], str]] = {
     "full": _nothing_waits,
     "control": lambda state: "you are there" if state.mode is Mode.CONTROL else "",
     "agent": lambda state: "you are there" if state.mode is Mode.AGENT else "",
+    "next-agent": _only_one,
+    "previous-agent": _only_one,
+    "close-agent": _only_one,
 }
 
 

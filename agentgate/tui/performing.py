@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from agentgate.doctor.remote import examine
 from agentgate.policy.errors import PolicyError
 from agentgate.session import Session
-from agentgate.tui import hearing
+from agentgate.tui import hearing, panes
 from agentgate.tui.inputs import (
     AlwaysRefused,
     AskAlways,
@@ -31,6 +31,7 @@ from agentgate.tui.inputs import (
     WriteRule,
 )
 from agentgate.tui.overlay import Overlay
+from agentgate.tui.panes import Panes
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
 from agentgate.tui.widgets.health import Health
@@ -65,6 +66,7 @@ class Performing:
     session: Session
     room: Room
     overlay: Overlay
+    panes: Panes
 
     def do(self, effect: Effect) -> None:
         HANDLERS[type(effect)](self, effect)
@@ -135,5 +137,6 @@ HANDLERS: dict[type[Effect], Handler] = {
     Quit: lambda to, effect: to.desk.spawn(to.desk.leave()),
     Examine: _examine,
     **hearing.HANDLERS,
+    **panes.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import commands
+from agentgate.tui import commands, switching
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed, SendLeader
 from agentgate.tui.purposes import typed
@@ -33,4 +33,6 @@ def press(state: State, event: Pressed, now: float) -> Step:
         return Step(state)
     if command.id == "send-leader":
         return Step(state, (SendLeader(key),))
+    if command.id == "to-agent":
+        return switching.to_number(state, command.keys.index(key) + 1, now)
     return VERBS[command.id](state, now)

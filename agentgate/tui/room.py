@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 
 from agentgate.policy.model import Policy
-from agentgate.tui import bars
+from agentgate.tui import agent_tabs, bars
 from agentgate.tui.bars import Facts
 from agentgate.tui.ink import Ink
 from agentgate.tui.layout import Box, Plan
@@ -42,9 +42,12 @@ class Room(Screen[None], inherit_bindings=False):
 
     AUTO_FOCUS = None
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "") -> None:
+        """``first`` is the name of the agent that is there from the beginning."""
         super().__init__()
-        self.pane = TerminalPane(id="agent")
+        self.panes = {first: TerminalPane(id="agent")}
+        self._shown = first
+        self.agent_tabs = Bar(id="agent-tabs")
         self.header = Bar(id="header")
         self.banner = Bar(id="banner")
         self.tabs = Bar(id="tabs")
@@ -64,9 +67,27 @@ class Room(Screen[None], inherit_bindings=False):
         }
         self._plan: Plan | None = None
 
+    @property
+    def pane(self) -> TerminalPane:
+        """The terminal in view."""
+        return self.panes[self._shown]
+
+    def add(self, name: str, box: Box) -> AwaitMount:
+        """A terminal for agent ``name``, not in view yet."""
+        self.panes[name] = pane = TerminalPane()
+        pane.leader = self.pane.leader
+        pane.bring(False, box.height, box.width)
+        _place(pane, box)
+        return self.mount(pane)
+
+    def drop(self, name: str) -> None:
+        """Remove the terminal of agent ``name``, which is not in view."""
+        self.panes.pop(name).remove()
+
     def compose(self) -> ComposeResult:
-        yield self.pane
+        yield from self.panes.values()
         yield self.header
+        yield self.agent_tabs
         yield self.banner
         yield self.divider
         yield self.tabs
@@ -78,6 +99,7 @@ class Room(Screen[None], inherit_bindings=False):
     def show(self, state: State, facts: Facts, policy: Policy, refusal: str, now: float) -> None:
         """Make the screen say what ``state`` says. ``refusal``: why "always" is not offered, if not."""
         plan = state.plan
+        self._bring(state)
         if plan != self._plan:
             self._plan = plan
             self._arrange(plan)
@@ -89,6 +111,8 @@ class Room(Screen[None], inherit_bindings=False):
             self.alert.show(bars.alert(state, width))
         if plan.tabs:
             self.tabs.show(bars.tabs(state, width))
+        if plan.agent_tabs:
+            self.agent_tabs.show(agent_tabs.line(state, plan.agent_tabs.width))
         if plan.log_tabs:
             self.log_tabs.show(bars.log_tabs(plan.others, plan.log_tabs.width))
         if plan.banner:
@@ -104,11 +128,22 @@ class Room(Screen[None], inherit_bindings=False):
         for panel, widget in self.panels.items():
             if panel is not Panel.POLICY:
                 widget.set_class(control and state.panel is panel, "has-keys")
-        self.pane.input_enabled = state.agent_has_keys
         self._give_focus(state)
 
+    def _bring(self, state: State) -> None:
+        """Put the terminal of ``state.shown`` before the eyes. The others lie there, too, unseen: they have
+        its size, so what their agents write is laid out for what will be shown."""
+        if state.shown in self.panes:
+            self._shown = state.shown
+        box = state.plan.agent
+        for name, pane in self.panes.items():
+            pane.bring(name == self._shown, box.height, box.width)
+            pane.input_enabled = name == self._shown and state.agent_has_keys
+
     def _arrange(self, plan: Plan) -> None:
-        _place(self.pane, plan.agent)
+        for pane in self.panes.values():
+            _place(pane, plan.agent)
+        _place(self.agent_tabs, plan.agent_tabs)
         _place(self.header, plan.header)
         _place(self.hints, plan.hints)
         _place(self.banner, plan.banner)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
+from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
 from agentgate.tui.commands import PANELS, Context
 from agentgate.tui.inputs import Subject
@@ -59,7 +60,8 @@ class Check:
 class State:
     """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
     what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
-    ``status`` is the agent's exit status, None while it runs; ``lost`` why the gate is gone. ``prompt`` is
+    ``agents`` in order of their start; the terminal of ``shown`` is in view. ``command`` is what a new agent
+    is offered to be started with. ``prompt`` is
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
@@ -79,9 +81,6 @@ class State:
     selected: int | None = None
     subject: Subject | None = None
     drawn_at: float | None = None
-    pid: int | None = None
-    status: int | None = None
-    lost: str = ""
     policy_error: str = ""
     decided: int = 0
     denied: int = 0
@@ -96,12 +95,47 @@ class State:
     reading: bool = False
     view: View = LIVE
     check: Check | None = None
+    agents: tuple[Agent, ...] = ()
+    shown: str = ""
+    command: str = ""
 
     @property
     def plan(self) -> Plan:
         return plan(
-            self.width, self.height, self.mode, self.panel, self.log, bool(self.lost), self.wide, self.zoom
-        )
+            self.width, self.height, self.mode, self.panel, self.log, bool(self.lost), self.wide, self.zoom,
+            self.several,
+        )  # fmt: skip
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one agent, so that it must be said which one is meant."""
+        return len(self.agents) > 1
+
+    @property
+    def running(self) -> int:
+        """How many agents run, or are being started."""
+        return sum(not agent.over for agent in self.agents)
+
+    @property
+    def pid(self) -> int | None:
+        """The first agent's, once it runs."""
+        return self.agents[0].pid if self.agents else None
+
+    @property
+    def status(self) -> int | None:
+        """The first agent's exit status; None while any agent runs."""
+        return None if self.running or not self.agents else self.agents[0].status
+
+    @property
+    def lost(self) -> str:
+        """Why a gate is gone, and whose where there are several; empty while all is well."""
+        whose = "{0.name}: {0.lost}" if self.several else "{0.lost}"
+        return "; ".join(whose.format(agent) for agent in self.agents if agent.lost)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is gated any more: a gate is lost, and no other agent goes on."""
+        return bool(self.lost) and all(agent.over or agent.lost for agent in self.agents)
 
     @property
     def current(self) -> int | None:

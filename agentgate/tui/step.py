@@ -34,7 +34,8 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import checks, history
+from agentgate.tui import agents, checks, history, switching
+from agentgate.tui.agent_news import heard
 from agentgate.tui.inputs import (
     AlwaysRefused,
     Clicked,
@@ -59,7 +60,11 @@ from agentgate.tui.steps import Step, to_agent, to_control, to_panel
 
 __all__ = ["step"]
 
-_PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {**history.PARTS, **checks.PARTS}
+_PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
+    **history.PARTS,
+    **checks.PARTS,
+    **switching.PARTS,
+}
 """What only one part of the room tells: each part merges its own table."""
 
 
@@ -77,7 +82,9 @@ def step(state: State, event: Happening, now: float) -> Step:
         case Clicked():
             result = Step(_click(state, event))
         case Asked(ask):
-            result = Step(replace(state, asks=state.asks.plus(ask)))
+            result = Step(
+                replace(state, agents=agents.waits(state.agents, ask.agent, 1), asks=state.asks.plus(ask))
+            )
         case Settled(ask) | Withdrawn(ask):
             result = Step(_remove(state, ask, event, now))
         case Decided(records):
@@ -122,17 +129,8 @@ def _note(state: State, event: Happening, now: float) -> State:
             return replace(state, sheet_error=why)
         case HintOver(at) if state.hint and state.hint.at == at:
             return replace(state, hint=None)
-        case AgentStarted(pid):
-            return replace(state, pid=pid)
-        case AgentEnded(status):
-            text = f"the agent ended with status {status}" + ("; actions still wait" if state.asks else "")
-            return replace(state, status=status, hint=Hint(text, now))
-        case AgentLeft():
-            return replace(
-                state, hint=Hint(f"{event.words} ({state.keys.lead} q ends the session)", now, urgent=True)
-            )
-        case GateLost(reason):
-            return replace(state, lost=reason or "no reason is known", leader=False)
+        case AgentStarted() | AgentEnded() | AgentLeft() | GateLost():
+            return heard(state, event, now)
         case PolicyChanged(label, error):
             text = "policy refused, the old one stays in force" if error else f"policy in force: {label}"
             return replace(state, policy_error=error, hint=Hint(text, now, urgent=bool(error)))
@@ -147,7 +145,7 @@ def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> S
     if place is None:
         return state
     asks = state.asks.minus(ask.number)
-    state = replace(state, asks=asks)
+    state = replace(state, agents=agents.waits(state.agents, ask.agent, -1), asks=asks)
     if state.selected == ask.number:
         state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)
         if state.cover is Cover.ACTION:  # what was read is gone; the neighbour is another text

@@ -56,7 +56,7 @@ Verb = Callable[[State, float], Step]
 
 def when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Step:
     """``effect`` on the subject, or a hint why not."""
-    if state.lost:
+    if state.gone:
         text = "the gate is gone: everything is denied"
     elif not state.asks:
         text = "nothing waits"

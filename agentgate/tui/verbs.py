@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import checks, history
+from agentgate.tui import checks, history, switching
 from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Quit, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -51,7 +51,7 @@ def _turn(by: int) -> Verb:
 
 def _quit(state: State, now: float) -> Step:
     """Ask first when leaving would end or deny something."""
-    if state.lost or (state.status is not None and not state.asks):
+    if state.gone or (state.status is not None and not state.asks):
         return Step(state, (Quit(),))
     return Step(replace(state, cover=Cover.QUIT))
 
@@ -113,4 +113,5 @@ VERBS: dict[str, Verb] = {
     },
     **history.VERBS,
     **checks.VERBS,
+    **switching.VERBS,
 }

@@ -78,7 +78,9 @@ class Desk:
         """One more agent in ``session``: the command, a single word being a script for sh."""
         command = command if len(command) > 1 or command[0].startswith("./") else ("sh", "-c", *command)
         with self._stdio(str(len(session.agents) + 1)) as stdio:
-            return await asyncio.wait_for(session.add(command, stdio, controlling=False), PATIENCE)
+            run = session.prepare(command)
+            await asyncio.wait_for(session.add(run, stdio, controlling=False), PATIENCE)
+            return run
 
     @contextlib.contextmanager
     def _stdio(self, number: str) -> Iterator[tuple[int, int, int]]:

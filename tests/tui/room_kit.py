@@ -84,10 +84,10 @@ def connect(target: str, pid: int = 4200) -> Action:
 
 
 def ask(
-    session: Session, action: Action, ruling: Ruling = DEFAULT, gate: str = "shim"
+    session: Session, action: Action, ruling: Ruling = DEFAULT, gate: str = "shim", agent: str = ""
 ) -> asyncio.Task[Answer]:
     """Put a question to the session's gate, as a held process does; the task ends with the answer."""
-    return asyncio.create_task(session.gate.ask(action, ruling, gate))
+    return asyncio.create_task(session.gate.ask(action, ruling, gate, agent))
 
 
 async def until(what: Callable[[], object], pilot: Pilot[int], seconds: float = 15.0) -> None:

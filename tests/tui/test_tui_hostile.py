@@ -22,6 +22,7 @@ from agentgate.cli import box
 from agentgate.escape import printable
 from agentgate.gate.events import Ask, Decided, GateLost, Notice
 from agentgate.tui import bars
+from agentgate.tui.agents import Agent
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.asks import Asks
 from agentgate.tui.ink import plain
@@ -66,7 +67,7 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     asked = Ask(1, action(text), ruling, 0.0, text)
     answer = Answer(Verdict.DENY, Source.OPERATOR, ruling, text)
     record = Record(0.0, asked.action, ruling, answer, 0, "kernel")
-    state = State(asks=Asks((asked,)), lost=text, policy_error=text)
+    state = State(asks=Asks((asked,)), agents=(Agent(text, lost=text),), shown=text, policy_error=text)
     lines = [
         *card(asked, 3.0, True, cells),
         *describe(asked, text, 3.0, "", True, cells),

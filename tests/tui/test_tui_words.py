@@ -11,6 +11,7 @@ from room_kit import DEFAULT, GUARD, INSTALL, connect, install, write
 from agentgate.actions import Action, Kind, Process, Verdict
 from agentgate.gate.events import Ask, GateLost
 from agentgate.tui import bars, commands, words
+from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
 from agentgate.tui.bars import PORTABLE, Facts
 from agentgate.tui.commands import Context
@@ -186,8 +187,8 @@ def test_the_header_never_gives_up_what_matters(cells: int, gate: str, mode: Mod
 
 
 def test_the_header_says_how_the_agent_ended_and_that_the_gate_is_lost() -> None:
-    assert "ended, status 3" in plain(bars.header(State(status=3), FACTS, 120))
-    assert "gate LOST" in plain(bars.header(State(lost="x"), FACTS, 120))
+    assert "ended, status 3" in plain(bars.header(State(agents=(Agent("x", status=3),)), FACTS, 120))
+    assert "gate LOST" in plain(bars.header(State(agents=(Agent("x", lost="x"),)), FACTS, 120))
 
 
 def test_hints_name_the_keys_of_where_one_is() -> None:

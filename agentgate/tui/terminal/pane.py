@@ -87,6 +87,7 @@ class TerminalPane(MouseCanvas):
         self._view_timer: Timer | None = None
         self._wish_timer: Timer | None = None
         self._resize_timer: asyncio.TimerHandle | None = None
+        self._fitted = (0, 0)
 
     # The terminal
 
@@ -110,6 +111,16 @@ class TerminalPane(MouseCanvas):
         if feeder is not None:
             feeder.stop()
             self._draw()
+
+    def bring(self, seen: bool, rows: int, cols: int) -> None:
+        """Have the pane in view or not, where it has (or would have) so many ``rows`` and ``cols``. Out of
+        view the terminal keeps that size, though the widget has none, and nothing is drawn."""
+        moved, resized = seen != self.visible, (rows, cols) != self._fitted
+        self.visible, self._fitted = seen, (rows, cols)
+        if seen and moved:
+            self._pacer.soon()
+        elif not seen and resized:
+            self.on_resize()
 
     @property
     def _takes_input(self) -> bool:
@@ -188,7 +199,8 @@ class TerminalPane(MouseCanvas):
     # Telling
 
     def _draw(self) -> None:
-        super()._draw()
+        if self.visible:
+            super()._draw()
         self._tell()
 
     def _tell(self) -> None:
@@ -259,7 +271,7 @@ class TerminalPane(MouseCanvas):
 
     def _apply_size(self) -> None:
         self._resize_timer = None
-        cols, rows = self.size
+        cols, rows = self.size if self.visible else self._fitted[::-1]
         if rows < 1 or cols < 1 or not self.is_running:
             return
         if (rows, cols) != self._vt.size:

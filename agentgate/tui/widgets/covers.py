@@ -76,10 +76,13 @@ def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) ->
     return lines
 
 
-def quit_lines(alive: bool, waiting: int, cells: int) -> list[Line]:
+def quit_lines(running: int, waiting: int, cells: int) -> list[Line]:
+    """``running`` agents run, ``waiting`` questions wait."""
     parts = []
-    if alive:
+    if running == 1:
         parts.append("ends the agent and everything it started")
+    elif running:
+        parts.append(f"ends {running} agents and everything they started")
     if waiting:
         parts.append(f"denies {waiting} waiting action{'s' if waiting != 1 else ''}")
     lines = fold((("Leaving " + " and ".join(parts) + ".", Ink.PLAIN),), cells)
