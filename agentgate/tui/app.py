@@ -92,6 +92,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             command=suggested(command),
         )
         self.start_error: Exception | None = None
+        self.failure: Exception | None = None
         self._room = Room(name)
         self._room.pane.leader = config.keys.leaders[0]
         self._queue = session.hub.subscribe()
@@ -100,7 +101,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._performing = Performing(self, session, self._room, self._overlay, self._panes)
         self._leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._attention = attention.Attention(session.settings.agent)
+        self._attention = attention.Attention(session.settings.agent, config.notifications)
         session.settings = replace(session.settings, env=pane_environment(session.settings.env))
 
     # Start and end
@@ -183,7 +184,24 @@ class ControlRoom(App[int], inherit_bindings=False):
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._handle_exception(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual calls this with whatever a handler raised. Close, and leave what is said to `running`: no
+        traceback on the screen, its words may be the agent's."""
+        self.failure = self.failure or error
+        self.session.gate.close("the control room failed")
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
 
     # The one place where things happen
 
@@ -213,8 +231,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             at = state.hint.at
             self.set_timer(HINT_SECONDS, lambda: self.tell(HintOver(at)))
         if len(state.asks) != len(before.asks):
-            arrived = len(state.asks) > len(before.asks)
-            self._attention.waiting(self, len(state.asks), ring=arrived and not self.app_focus)
+            self._attention.waiting(self, len(state.asks))
 
     def _drawn(self, subject: Subject) -> None:
         self.tell(Drawn(subject))
@@ -239,6 +256,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._overlay.show(state, now)
 
     def _every_second(self) -> None:
+        self._attention.waiting(self, len(self.state.asks))
         if self.state.asks:
             self.show()
         if not self.is_headless and terminal_is_gone():

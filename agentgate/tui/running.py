@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 
 from textual import constants
 
@@ -14,8 +15,10 @@ from agentgate.audit.ending import at_the_end
 from agentgate.configdir import config_directory
 from agentgate.session import Session
 from agentgate.settings import Settings
+from agentgate.statedir import state_directory
 from agentgate.terminal import alone
-from agentgate.tui.app import ControlRoom
+from agentgate.tui import crash
+from agentgate.tui.app import GATE_LOST, ControlRoom
 from agentgate.tui.config import Config, load
 from agentgate.tui.launch import summary, terminal_output
 
@@ -46,12 +49,19 @@ async def _run(session: Session, config: Config) -> int:
         loop.add_signal_handler(number, app.end_by_signal, number)
     try:
         status = await app.run_async()
+    except Exception as error:
+        app.failure = app.failure or error
+        status = None
     finally:
         await session.close()
     if app.start_error is not None:
         raise app.start_error
-    if status is None:  # Textual has said what went wrong
-        return 1
+    if app.failure is not None:
+        log = crash.leave_log(app.failure, state_directory(session.settings.env))
+        with contextlib.suppress(OSError):
+            print(crash.line(app.failure, log), file=sys.stderr, flush=True)
+    if app.failure is not None or status is None:
+        return GATE_LOST
     with contextlib.suppress(OSError):  # the terminal may be gone
         print(summary(app.state, session.settings.audit), flush=True)
         for line in _what_happened(session):
