@@ -90,6 +90,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             agents=(Agent(name),),
             shown=name,
             command=suggested(command),
+            agent_clipboard=config.agent_clipboard,
         )
         self.start_error: Exception | None = None
         self.failure: Exception | None = None
