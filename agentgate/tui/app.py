@@ -97,6 +97,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._room = Room(name)
         self._room.pane.leader = config.keys.leaders[0]
         self._queue = session.hub.subscribe()
+        self._room.policy.begin(session.context(), session.policy_file)
         self._overlay = Overlay(self, self._room, session)
         self._panes = Panes(self, session, self._room)
         self._performing = Performing(self, session, self._room, self._overlay, self._panes)
@@ -213,6 +214,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         for happening in happenings:
             if isinstance(happening, Decided):
                 self._room.audit.add(happening.records)
+                self._room.policy.count(happening.records)
             result = step(self.state, happening, time.monotonic() if at is None else at)
             self.state = result.state
             for effect in result.effects:
