@@ -13,6 +13,7 @@ __all__ = [
     "CHANGED",
     "DENY",
     "DONE",
+    "FOUND",
     "GATE_LOST",
     "NOT_ALL",
     "NOT_FOUND",
@@ -31,6 +32,7 @@ NOT_ALL = 1  # undo: something was not taken back
 DONE = 1  # drill: a harmful step was not stopped
 NO_GATE = 1  # doctor: the kernel gate cannot run here, or does not hold
 CHANGED = 1  # audit verify: the record is not what was written
+FOUND = 1  # policy lint, test, replay: something was found
 USAGE = 2  # bad command line, policy or file: one line on standard error
 ASK = 3  # check: you would be asked
 UNAVAILABLE = 69  # the chosen gate cannot run here (EX_UNAVAILABLE, sysexits.h)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from agentgate import __version__
-from agentgate.cli import audit, check, doctor, drill, exits, init, run, tui, undo
+from agentgate.cli import audit, check, doctor, drill, exits, init, policy, run, tui, undo
 from agentgate.cli.options import Parser, UsageError
 from agentgate.escape import printable
 
@@ -32,7 +32,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"agentgate {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="name", parser_class=Parser)
-    for command in (tui, run, init, check, audit, undo, doctor, drill):
+    for command in (tui, run, init, check, policy, audit, undo, doctor, drill):
         command.add(commands)
     return top
 
@@ -45,7 +45,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     top = parser()
     args, rest = top.parse_known_args(words)
     if args.name is None:
-        raise UsageError("no command: tui, run, init, check, audit, undo, doctor or drill (agentgate --help)")
+        raise UsageError(
+            "no command: tui, run, init, check, policy, audit, undo, doctor or drill (agentgate --help)"
+        )
     if rest:
         if args.name in _WITH_COMMAND and not rest[0].startswith("-"):
             raise UsageError(f"put -- before the agent's command: agentgate {args.name} -- {' '.join(rest)}")
