@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Sequence
 
 from agentgate.actions import Action, Answer
 from agentgate.changes.keeping import Keeping
@@ -167,6 +168,11 @@ class AgentRun:
         """As ``Backend.hold``."""
         if self.backend:
             self.backend.hold(why, full)
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """As ``Backend.forget``."""
+        if self.backend and paths:
+            self.backend.forget(*paths)
 
     async def close(self, why: str = "the session ended") -> None:
         """End the agent's tree and its connections, deny what it waits for and say ``why``. Safe to call

@@ -35,10 +35,7 @@ from agentgate.policy.suggest import Draft, suggest
 from agentgate.settings import Settings, agent_name
 from agentgate.statedir import state_directory
 
-__all__ = ["PolicyEdit", "Session"]
-
-PolicyEdit = Callable[[PolicyFile, Check], Policy]
-"""One method of the policy's file, its check being this session's."""
+__all__ = ["Session"]
 
 _WATCH = 1.0  # seconds between looks at the policy file
 
@@ -236,7 +233,7 @@ class Session:
         """
         self.answering.write(ask, draft)
 
-    def edit_policy(self, edit: PolicyEdit) -> None:
+    def edit_policy(self, edit: Callable[[PolicyFile, Check], Policy]) -> None:
         """Make one edit of the policy file (one of its methods, or ``undo``) and put the outcome in force.
 
         Raises PolicyError or OSError; then nothing is changed.

@@ -111,5 +111,8 @@ class Backend(Protocol):
     def remember(self, answers: Iterable[Remembered]) -> None:
         """Let these answers hold from now on, and no others; the newest first."""
 
+    def forget(self, *paths: str) -> None:
+        """What was at these paths was taken back by the operator: what is known of them no longer holds."""
+
     def hold(self, why: str, wait: bool) -> None:
         """Allow nothing from now on, because of ``why``; with ``wait`` answer nothing at all. "" ends it."""

@@ -186,7 +186,7 @@ def tab_at(x: int) -> Panel:
         right += len(f" {panel.value} {panel.title}  ")
         if x < right:
             return panel
-    return Panel.POLICY
+    return Panel.FILES
 
 
 def tabs(state: State, cells: int) -> Line:

@@ -33,6 +33,7 @@ class Context(StrEnum):
     SHEET = "On the sheet of a rule"
     QUIT = "When asked about quitting"
     CHECK = "When asked about a paste or a link"
+    BACK = "When asked about taking back"
     READ = "When reading this help, an action, a rule or what holds"
     PROMPT = "When typing a text into the bottom line"
     FORM = "In an editor or a form"
@@ -43,6 +44,7 @@ PANELS = {
     Panel.DETAIL: Context.DETAIL,
     Panel.AUDIT: Context.AUDIT,
     Panel.POLICY: Context.POLICY,
+    Panel.FILES: Context.FILES,
 }
 """The context of each panel; what it does not know is looked up in CONTROL."""
 
@@ -62,7 +64,7 @@ class Command:
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
 _T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
-_P = Context.POLICY
+_F, _B = Context.FILES, Context.BACK
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow", True),
@@ -107,13 +109,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-up", _C, ("pageup",), "One page up"),
     Command("first", _C, ("g", "home"), "To the first"),
     Command("last", _C, ("G", "end"), "To the last; the audit view follows again"),
-    Command("full", _C, ("enter",), "Read the shown action, or the chosen rule, in full"),
+    Command("full", _C, ("enter",), "Read in full: the action, the chosen rule, how the chosen file differs"),
     Command("next-panel", _C, ("tab",), "Next panel", "panel"),
     Command("previous-panel", _C, ("shift+tab",), "Previous panel"),
     Command("panel-1", _C, ("1",), "Queue: the actions that wait"),
     Command("panel-2", _C, ("2",), "Action: the shown one in full"),
     Command("panel-3", _C, ("3",), "Audit: every decision, as it is made"),
     Command("panel-4", _C, ("4",), "Policy: the rules in force"),
+    Command("panel-5", _C, ("5",), "Files: what the session changed on disk"),
     Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
     Command("zoom", _C, ("z",), "The panel that has the keys on the whole screen, and back", "zoom"),
     Command("new-agent", _C, ("c",), "Start one more agent, in a terminal of its own"),
@@ -121,11 +124,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", _C, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
-    Command("rule-down", _P, ("J",), "Move the chosen rule down", "move rule"),
-    Command("rule-up", _P, ("K",), "Move the chosen rule up"),
-    Command("rule-switch", _P, ("space",), "Switch the chosen rule off, or on again", "on/off"),
-    Command("rule-remove", _P, ("x", "delete"), "Remove the chosen rule from the file", "remove"),
-    Command("rule-undo", _P, ("u",), "Take back the last change of the file made from here", "undo"),
     Command(
         "write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write", True
     ),
@@ -140,6 +138,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous", _K, ("k", "up"), "Up"),
     Command("page-down", _K, ("pagedown", "space"), "One page down"),
     Command("page-up", _K, ("pageup",), "One page up"),
+    Command("file-back", _F, ("r",), "Take it back, or all in a directory; asks first", "take back"),
+    Command("files-back", _F, ("R",), "Take every change back; asks first", "all back"),
+    Command("confirm-back", _B, ("y",), "Take it back", "take back"),
+    Command("next", _B, ("j", "down"), "Down"),
+    Command("previous", _B, ("k", "up"), "Up"),
+    Command("close", _B, ("escape", "n"), "Leave it as it is", "leave it"),
     Command("next", _R, ("j", "down"), "Down"),
     Command("previous", _R, ("k", "up"), "Up"),
     Command("page-down", _R, ("pagedown", "space"), "One page down"),

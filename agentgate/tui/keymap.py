@@ -15,7 +15,7 @@ __all__ = ["DEFAULT_KEYS", "LEADERS", "Keymap"]
 LEADERS = (LEADER, "f12")
 """The keys that are not the agent's, unless configured; hints name the first."""
 
-_IN_PANEL = frozenset({*PANELS.values(), Context.FILES})
+_IN_PANEL = frozenset(PANELS.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

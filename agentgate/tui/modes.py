@@ -21,10 +21,11 @@ class Panel(IntEnum):
     DETAIL = 2
     AUDIT = 3
     POLICY = 4
+    FILES = 5
 
     @property
     def title(self) -> str:
-        return {1: "queue", 2: "action", 3: "audit", 4: "policy"}[self.value]
+        return {1: "queue", 2: "action", 3: "audit", 4: "policy", 5: "files"}[self.value]
 
 
 LOGS = tuple(panel for panel in Panel if panel > Panel.DETAIL)
@@ -44,3 +45,5 @@ class Cover(StrEnum):
     PASTE = "paste"
     LINK = "link"
     PALETTE = "palette"
+    DIFF = "diff"
+    BACK = "back"

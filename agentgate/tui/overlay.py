@@ -9,13 +9,16 @@ from textual.app import App
 from agentgate.policy.suggest import Draft
 from agentgate.session import Session
 from agentgate.tui import bars, checks
+from agentgate.tui.commands import Context
 from agentgate.tui.modes import Cover
 from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
 from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
+from agentgate.tui.widgets.files import back_lines, diff_lines
 from agentgate.tui.widgets.health import Health, health_lines
+from agentgate.tui.widgets.policy import rule_in_full
 
 __all__ = ["Overlay"]
 
@@ -29,6 +32,8 @@ _TITLES = {
     Cover.PASTE: "paste this?",
     Cover.LINK: "open this link?",
     Cover.PALETTE: "all commands",
+    Cover.DIFF: "changed",
+    Cover.BACK: "take back?",
 }
 
 
@@ -64,9 +69,14 @@ class Overlay:
         elif state.cover is Cover.HEALTH:
             lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:
-            lines = self._room.policy.in_full(cells)
+            lines = rule_in_full(self._room.policy.chosen, self._session.policy, cells)
         elif state.cover is Cover.ACTION and ask is not None:
             lines = describe(ask, self._session.may_always(ask), now, None, False, cells)
+        elif state.cover is Cover.DIFF:
+            lines = diff_lines(self._room.files.compared, self._room.files.diff, cells)
+        elif state.cover is Cover.BACK:
+            key = state.keys.key_of(Context.BACK, "confirm-back")
+            lines = back_lines(self._room.files.wanted, state.running > 0, key, cells)
         elif state.check is not None:
             lines = checks.lines(
                 state.check, state.hint.text if state.hint else "", state.checked(now), cells

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from agentgate.doctor.remote import examine
 from agentgate.policy.errors import PolicyError
 from agentgate.session import Session
-from agentgate.tui import editing, hearing, panes
+from agentgate.tui import filing, hearing, panes
 from agentgate.tui.inputs import (
     AlwaysRefused,
     AskAlways,
@@ -138,6 +138,6 @@ HANDLERS: dict[type[Effect], Handler] = {
     Examine: _examine,
     **hearing.HANDLERS,
     **panes.HANDLERS,
+    **filing.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
-    **editing.HANDLERS,
 }

@@ -66,7 +66,7 @@ def _no_conflicts(keymap: Keymap, set_by: Mapping[tuple[Context, str], tuple[str
             other = taken.setdefault((command.context, key), command)
             if other is not command:
                 _blame(command, other, key, set_by)
-    for context in (*PANELS.values(), Context.FILES):
+    for context in PANELS.values():
         for own in keymap.of(context):
             for below in keymap.of(Context.CONTROL):
                 hidden = set(own.keys) & set(below.keys)

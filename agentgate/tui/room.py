@@ -18,6 +18,7 @@ from agentgate.tui.terminal.pane import TerminalPane
 from agentgate.tui.widgets.audit import AuditPanel
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.detail import DetailPanel
+from agentgate.tui.widgets.files import FilesPanel
 from agentgate.tui.widgets.policy import PolicyPanel
 from agentgate.tui.widgets.queue import QueuePanel
 
@@ -56,14 +57,16 @@ class Room(Screen[None], inherit_bindings=False):
         self.detail = DetailPanel(id="detail")
         self.audit = AuditPanel(id="audit")
         self.policy = PolicyPanel(id="policy")
+        self.files = FilesPanel(id="files")
         self.log_tabs = Bar(id="log-tabs")
         self.alert = Bar(id="alert")
         self.hints = Bar(id="hints")
-        self.panels: dict[Panel, QueuePanel | DetailPanel | AuditPanel | PolicyPanel] = {
+        self.panels: dict[Panel, QueuePanel | DetailPanel | AuditPanel | PolicyPanel | FilesPanel] = {
             Panel.QUEUE: self.queue,
             Panel.DETAIL: self.detail,
             Panel.AUDIT: self.audit,
             Panel.POLICY: self.policy,
+            Panel.FILES: self.files,
         }
         self._plan: Plan | None = None
 

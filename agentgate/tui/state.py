@@ -33,6 +33,7 @@ _COVERED = {
     Cover.QUIT: Context.QUIT,
     Cover.PASTE: Context.CHECK,
     Cover.LINK: Context.CHECK,
+    Cover.BACK: Context.BACK,
 }
 
 
@@ -95,8 +96,6 @@ class State:
     reading: bool = False
     view: View = LIVE
     check: Check | None = None
-    agent_clipboard: bool = False
-    """Whether the agent's programs may set the operator's clipboard."""
     agents: tuple[Agent, ...] = ()
     shown: str = ""
     command: str = ""

@@ -34,7 +34,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import agents, checks, history, switching
+from agentgate.tui import agents, checks, files, history, switching
 from agentgate.tui.agent_news import heard
 from agentgate.tui.inputs import (
     AlwaysRefused,
@@ -62,6 +62,7 @@ __all__ = ["step"]
 
 _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **history.PARTS,
+    **files.PARTS,
     **checks.PARTS,
     **switching.PARTS,
 }

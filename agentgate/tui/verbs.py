@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import checks, history, rules, switching
+from agentgate.tui import checks, files, history, switching
 from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Quit, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -59,6 +59,8 @@ def _quit(state: State, now: float) -> Step:
 def _full(state: State, now: float) -> Step:
     if state.panel is Panel.POLICY:
         return Step(replace(state, cover=Cover.RULE))
+    if state.panel is Panel.FILES:
+        return Step(state, (files.Differ(),))
     if state.panel is not Panel.AUDIT and state.selected is not None:
         return Step(replace(state, cover=Cover.ACTION))
     return Step(state)
@@ -114,5 +116,5 @@ VERBS: dict[str, Verb] = {
     **history.VERBS,
     **checks.VERBS,
     **switching.VERBS,
-    **rules.VERBS,
+    **files.VERBS,
 }

@@ -251,11 +251,12 @@ def test_a_withdrawn_question_is_gone_and_says_so(play: Play) -> None:
 
 def test_tab_and_digits_go_round_the_panels(play: Play) -> None:
     play.keys(LEADER, "tab")
-    seen = [play.keys("tab").state.panel for _ in range(4)]
-    assert seen == [Panel.DETAIL, Panel.AUDIT, Panel.POLICY, Panel.QUEUE]
-    assert play.keys("shift+tab").state.panel is Panel.POLICY
-    assert [play.keys(str(n)).state.panel for n in (3, 1, 4, 2)] == [
+    seen = [play.keys("tab").state.panel for _ in range(5)]
+    assert seen == [Panel.DETAIL, Panel.AUDIT, Panel.POLICY, Panel.FILES, Panel.QUEUE]
+    assert play.keys("shift+tab").state.panel is Panel.FILES
+    assert [play.keys(str(n)).state.panel for n in (3, 5, 1, 4, 2)] == [
         Panel.AUDIT,
+        Panel.FILES,
         Panel.QUEUE,
         Panel.POLICY,
         Panel.DETAIL,

@@ -152,5 +152,8 @@ class ShimBackend:
     def remember(self, answers: Iterable[Remembered]) -> None:
         """Likewise."""
 
+    def forget(self, *paths: str) -> None:
+        """Nothing is known of any path here."""
+
     def hold(self, why: str, wait: bool) -> None:
         """Likewise."""
