@@ -35,7 +35,10 @@ from agentgate.policy.suggest import Draft, suggest
 from agentgate.settings import Settings, agent_name
 from agentgate.statedir import state_directory
 
-__all__ = ["Session"]
+__all__ = ["PolicyEdit", "Session"]
+
+PolicyEdit = Callable[[PolicyFile, Check], Policy]
+"""One method of the policy's file, its check being this session's."""
 
 _WATCH = 1.0  # seconds between looks at the policy file
 
@@ -233,7 +236,7 @@ class Session:
         """
         self.answering.write(ask, draft)
 
-    def edit_policy(self, edit: Callable[[PolicyFile, Check], Policy]) -> None:
+    def edit_policy(self, edit: PolicyEdit) -> None:
         """Make one edit of the policy file (one of its methods, or ``undo``) and put the outcome in force.
 
         Raises PolicyError or OSError; then nothing is changed.

@@ -90,6 +90,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             agents=(Agent(name),),
             shown=name,
             command=suggested(command),
+            agent_clipboard=config.agent_clipboard,
         )
         self.start_error: Exception | None = None
         self.failure: Exception | None = None
@@ -97,6 +98,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._room.pane.leader = config.keys.leaders[0]
         self._room.files.agents = lambda: session.agents
         self._queue = session.hub.subscribe()
+        self._room.policy.begin(session.context(), session.policy_file)
         self._overlay = Overlay(self, self._room, session)
         self._panes = Panes(self, session, self._room)
         self._performing = Performing(self, session, self._room, self._overlay, self._panes)
@@ -213,6 +215,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         for happening in happenings:
             if isinstance(happening, Decided):
                 self._room.audit.add(happening.records)
+                self._room.policy.count(happening.records)
             result = step(self.state, happening, time.monotonic() if at is None else at)
             self.state = result.state
             for effect in result.effects:

@@ -64,7 +64,7 @@ class Command:
 
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
 _T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
-_F, _B = Context.FILES, Context.BACK
+_P, _F, _B = Context.POLICY, Context.FILES, Context.BACK
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow", True),
@@ -124,6 +124,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", _C, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
+    Command("rule-down", _P, ("J",), "Move the chosen rule down", "move rule"),
+    Command("rule-up", _P, ("K",), "Move the chosen rule up"),
+    Command("rule-switch", _P, ("space",), "Switch the chosen rule off, or on again", "on/off"),
+    Command("rule-remove", _P, ("x", "delete"), "Remove the chosen rule from the file", "remove"),
+    Command("rule-undo", _P, ("u",), "Take back the last change of the file made from here", "undo"),
     Command(
         "write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write", True
     ),

@@ -43,12 +43,14 @@ class Notifications:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """``arm_seconds``: how long something must have been shown before a verdict key counts for it."""
+    """``arm_seconds``: how long something must have been shown before a verdict key counts for it.
+    ``agent_clipboard``: whether the agent's programs may set the operator's clipboard (OSC 52)."""
 
     keys: Keymap = DEFAULT_KEYS
     theme: str = theme.DARK.name
     arm_seconds: float = 0.5
     notifications: Notifications = field(default_factory=Notifications)
+    agent_clipboard: bool = False
 
 
 def load(path: Path, *, must: bool = False) -> Config:
@@ -83,11 +85,12 @@ class _Reader:
         return ConfigError(f"{self._path}{f':{line}' if line else ''}: {why}")
 
     def config(self, given: Mapping[str, Any]) -> Config:
-        self._known((), given, ("leader", "theme", "arm_seconds", "keys", "notifications"))
+        self._known((), given, ("leader", "theme", "arm_seconds", "agent_clipboard", "keys", "notifications"))
         chosen = given.get("theme", theme.DARK.name)
         if chosen not in theme.NAMES:
             raise self.fail(("theme",), f"unknown theme {chosen!r} ({', '.join(theme.NAMES)})")
         arm = self._number(("arm_seconds",), given, 0.5, LEAST_ARM, MOST_ARM)
+        clipboard = "agent_clipboard" in given and self._switch(("agent_clipboard",), given)
         told = self._table(("notifications",), given)
         self._known(("notifications",), told, ("bell", "osc9", "title", "seconds"))
         switches = {
@@ -96,7 +99,8 @@ class _Reader:
             if name in told
         }
         seconds = self._number(("notifications", "seconds"), told, 30.0, 1.0, 3600.0)
-        return Config(self._keys(given), chosen, arm, Notifications(seconds=seconds, **switches))
+        notifications = Notifications(seconds=seconds, **switches)
+        return Config(self._keys(given), chosen, arm, notifications, clipboard)
 
     def _keys(self, given: Mapping[str, Any]) -> Keymap:
         leaders = DEFAULT_KEYS.leaders
@@ -194,6 +198,7 @@ def default_text() -> str:
         f'# theme = "{theme.DARK.name}"',
         *_comment("themes: " + ", ".join(theme.NAMES)),
         "# arm_seconds = 0.5    # how long an action is shown before a key decides on it: 0.3 to 10",
+        "# agent_clipboard = false    # whether the agent's programs may set your clipboard; none reads it",
         "",
         "[notifications]        # when something waits",
         f"# title = {say(told.title)}         # (2) waiting, in the window's title",

@@ -44,6 +44,9 @@ def hear(app: App[int], to: Performing, message: PaneMessage) -> None:
         case Noted():
             more = f" (and {message.more} more)" if message.more else ""
             to.desk.tell(Notice(f"the agent says: {message.text}{more}", urgent=False))
+        case ClipboardWanted() if to.desk.state.agent_clipboard and message.text is not None:
+            app.copy_to_clipboard(message.text)
+            to.desk.tell(Notice(f"the agent set the clipboard{_size(message.text)}", urgent=False))
         case ClipboardWanted():
             text = f"the agent wanted to set the clipboard{_size(message.text)}: it was not done"
             to.desk.tell(Notice(text, urgent=False))

@@ -18,7 +18,6 @@ from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.files import back_lines, diff_lines
 from agentgate.tui.widgets.health import Health, health_lines
-from agentgate.tui.widgets.policy import rule_in_full
 
 __all__ = ["Overlay"]
 
@@ -69,7 +68,7 @@ class Overlay:
         elif state.cover is Cover.HEALTH:
             lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:
-            lines = rule_in_full(self._room.policy.chosen, self._session.policy, cells)
+            lines = self._room.policy.in_full(cells)
         elif state.cover is Cover.ACTION and ask is not None:
             lines = describe(ask, self._session.may_always(ask), now, None, False, cells)
         elif state.cover is Cover.DIFF:

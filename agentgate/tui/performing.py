@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from agentgate.doctor.remote import examine
 from agentgate.policy.errors import PolicyError
 from agentgate.session import Session
-from agentgate.tui import filing, hearing, panes
+from agentgate.tui import editing, filing, hearing, panes
 from agentgate.tui.inputs import (
     AlwaysRefused,
     AskAlways,
@@ -140,4 +140,5 @@ HANDLERS: dict[type[Effect], Handler] = {
     **panes.HANDLERS,
     **filing.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
+    **editing.HANDLERS,
 }

@@ -96,6 +96,8 @@ class State:
     reading: bool = False
     view: View = LIVE
     check: Check | None = None
+    agent_clipboard: bool = False
+    """Whether the agent's programs may set the operator's clipboard."""
     agents: tuple[Agent, ...] = ()
     shown: str = ""
     command: str = ""

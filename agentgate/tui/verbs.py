@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import checks, files, history, switching
+from agentgate.tui import checks, files, history, rules, switching
 from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Quit, WriteRule
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -116,5 +116,6 @@ VERBS: dict[str, Verb] = {
     **history.VERBS,
     **checks.VERBS,
     **switching.VERBS,
+    **rules.VERBS,
     **files.VERBS,
 }

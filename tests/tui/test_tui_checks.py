@@ -11,7 +11,9 @@ from room_kit import make_session, room, text_of, until
 from textual import events
 
 from agentgate.tui import checks
+from agentgate.tui.app import ControlRoom
 from agentgate.tui.commands import LEADER, Context
+from agentgate.tui.config import load
 from agentgate.tui.ink import plain
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.modes import Cover
@@ -124,6 +126,18 @@ async def test_a_link_is_opened_by_the_operator_alone(
         assert (tmp_path / "opened").read_text() == "https://evil.example/\n"
         await pilot.press("j", "o")
         await until(lambda: "there is no link here" in text_of(app), pilot)
+
+
+async def test_the_agent_sets_the_clipboard_only_where_it_may(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("agent_clipboard = true\n")
+    session = make_session(tmp_path, "bash", "-c", r"printf '\033]52;c;aGVsbG8=\033\\'; cat")
+    app = ControlRoom(session, load(tmp_path / "config.toml"))
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(lambda: "the agent set the clipboard (5 characters)" in text_of(app), pilot)
+            assert app.clipboard == "hello"
+    finally:
+        await session.close()
 
 
 async def test_what_the_agent_notifies_of_is_said_as_its_word(tmp_path: Path) -> None:
