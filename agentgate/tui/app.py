@@ -29,7 +29,7 @@ from textual.message import Message
 from agentgate.escape import printable
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
 from agentgate.session import Session
-from agentgate.tui import agent_tabs, attention, bars, hearing
+from agentgate.tui import attention, bars, hearing, pointing
 from agentgate.tui.agents import Agent
 from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
@@ -45,14 +45,16 @@ from agentgate.tui.inputs import (
 from agentgate.tui.launch import pane_environment, terminal_is_gone
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
+from agentgate.tui.palette import Chosen
 from agentgate.tui.panes import Panes
 from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
 from agentgate.tui.state import HINT_SECONDS, State
 from agentgate.tui.step import step
-from agentgate.tui.switching import AgentPicked, suggested
+from agentgate.tui.switching import suggested
 from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
+from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.queue import QueuePanel
 
 __all__ = ["GATE_LOST", "ControlRoom"]
@@ -284,26 +286,16 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A press of the button that no widget kept for itself: it may change the mode."""
-        widget, room, state = event.widget, self._room, self.state
-        if widget is None or self.state.cover is not Cover.NONE:
-            return
-        if widget is room.pane:
-            self.tell(Clicked(None))
-        elif widget is room.agent_tabs:
-            name = agent_tabs.at(state, widget.size.width, event.x)
-            if name is not None:
-                self.tell(AgentPicked(name))
-        elif widget is room.tabs:
-            self.tell(Clicked(bars.tab_at(event.screen_x)))
-        elif widget is room.log_tabs and state.plan.log_tabs is not None:
-            tab = bars.log_tab_at(state.plan.others, state.plan.log_tabs.width, event.x)
-            if tab is not None:
-                self.tell(Clicked(tab))
-        elif widget is room.alert:
-            self.tell(Clicked(Panel.QUEUE))
-        for panel, known in room.panels.items():
-            if known in widget.ancestors_with_self:
-                self.tell(Clicked(panel))
+        ask = self.state.ask(self.state.current)
+        always = ask is not None and not self.session.may_always(ask)
+        for happening in pointing.pointed(event, self._room, self.state, always):
+            self.tell(happening, at=event.time)
+
+    def on_cover_picked(self, message: covers.Cover.Picked) -> None:
+        if message.row is None:
+            self.tell(Pressed("escape"), at=message.time)
+        elif self.state.cover is Cover.PALETTE:
+            self.tell(Chosen(message.row), at=message.time)
 
     def on_control_room_happened(self, message: Happened) -> None:
         self.tell(*message.happened)

@@ -19,6 +19,8 @@ __all__ = [
     "alert",
     "banner",
     "header",
+    "header_at",
+    "hint_at",
     "hints",
     "log_tab_at",
     "log_tabs",
@@ -46,8 +48,9 @@ class Facts:
     reads: bool = True
 
 
-def header(state: State, facts: Facts, cells: int) -> Line:
-    """Who, which mode, which gate, which policy, how many wait; at the right the session's mark.
+def header(state: State, facts: Facts, cells: int, now: float = 0.0) -> Line:
+    """Who, which mode, which gate, which policy, how many wait; at the right the session's mark. Where there
+    is room, how the operator decides.
 
     Mode, gate and the number that waits are never given up for the rest.
     """
@@ -72,17 +75,36 @@ def header(state: State, facts: Facts, cells: int) -> Line:
     agent = (outside(facts.agent, 40), Ink.STRONG)
     label = outside(facts.policy, 200)
     # as it gets narrow: without the product's name, without the labels, with the policy cut, without it
-    for name, policy_word, mark_word, least in (
-        (" agentgate ", "policy ", "mark ", len(label)),
-        (" ", "policy ", "mark ", len(label)),
-        (" ", "", "", 8),
+    pace = state.pace.said(now)
+    told = ((pace, Ink.DIM), SPACE) if pace else ()
+    for name, policy_word, mark_word, least, extra in (
+        (" agentgate ", "policy ", "mark ", len(label), told),
+        (" ", "policy ", "mark ", len(label), told),
+        (" ", "policy ", "mark ", len(label), ()),
+        (" ", "", "", 8, ()),
     ):
         left: Line = ((name, Ink.DIM), agent, SPACE, mode, SPACE, *gate, SPACE, (policy_word, Ink.DIM))
         mark: Line = (SPACE, (mark_word, Ink.DIM), (facts.mark, Ink.DIM), (" ", Ink.PLAIN))
-        room = cells - width(left) - width(right) - width(mark) - 2
+        room = cells - width(left) - width(extra) - width(right) - width(mark) - 2
         if room >= min(len(label), least):
-            return spread((*left, (clip(label, room), Ink.PLAIN)), (*right, *mark), cells)
+            return spread((*left, (clip(label, room), Ink.PLAIN)), (*extra, *right, *mark), cells)
     return spread(((" ", Ink.PLAIN), agent, SPACE, mode, SPACE, *gate), (*right, *mark), cells)
+
+
+def header_at(line: Line, x: int) -> Panel | Mode | None:
+    """What a click at column ``x`` of a header goes to: the other mode, the policy, the queue."""
+    right, policy = 0, False
+    for text, ink in line:
+        right += cell_len(text)
+        policy = policy or text == "policy "
+        if x >= right:
+            continue
+        if ink in (Ink.AGENT, Ink.CONTROL):
+            return Mode.CONTROL if ink is Ink.AGENT else Mode.AGENT
+        if text.endswith(" waiting"):
+            return Panel.QUEUE
+        return Panel.POLICY if policy and ink in (Ink.PLAIN, Ink.DIM) and text.strip() else None
+    return None
 
 
 def hints(state: State, armed: bool, always: bool, cells: int) -> Line:
@@ -99,6 +121,28 @@ def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     if state.hint:
         ink = Ink.WAIT if state.hint.urgent else Ink.PLAIN
         return ((" ", Ink.PLAIN), (clip(outside(state.hint.text), cells - 2), ink))
+    lead, keys, gap = _hint_row(state, armed, always, cells)
+    return fit(_in_a_row(keys, lead, gap), cells)
+
+
+def hint_at(state: State, armed: bool, always: bool, cells: int, x: int) -> tuple[str, ...]:
+    """The keys that the hint at column ``x`` stands for, none where there is no hint."""
+    if state.prompt is not None or state.hint:
+        return ()
+    lead, keys, gap = _hint_row(state, armed, always, cells - width(history.mark(state)))
+    right = width(lead)
+    for command, line in keys:
+        left, right = right, right + width(line) + len(gap)
+        if left <= x < right - len(gap):
+            first = () if state.context is not None else state.keys.leaders[:1]
+            return (*first, command.keys[0])
+    return ()
+
+
+def _hint_row(
+    state: State, armed: bool, always: bool, cells: int
+) -> tuple[Line, list[tuple[Command, Line]], str]:
+    """What stands before the hints, the hints for which there is room, and the gap between them."""
     leader = state.keys.lead
     keys: list[tuple[Command, Line]] = []
     context = Context.LEADER if state.leader else None
@@ -128,10 +172,10 @@ def _hints(state: State, armed: bool, always: bool, cells: int) -> Line:
     for gap in ("   ", "  "):
         line = _in_a_row(keys, lead, gap)
         if width(line) <= cells:
-            return line
+            return lead, keys, gap
     while width(line := _in_a_row(keys, lead, " ")) > cells and len(keys) > 1:
         keys.remove(max(keys, key=lambda pair: (_spared(pair[0]), keys.index(pair))))
-    return fit(line, cells)
+    return lead, keys, " "
 
 
 def _in_a_row(keys: list[tuple[Command, Line]], lead: Line, gap: str) -> Line:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agentgate.tui import theme
 from agentgate.tui.commands import PANELS, Command, Context, key_label
 from agentgate.tui.ink import Ink, Line, fit, spread
-from agentgate.tui.inputs import SetTheme
+from agentgate.tui.inputs import Input, SetTheme
 from agentgate.tui.modes import Cover, Mode
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
 from agentgate.tui.steps import Doing, Purpose, Step, to_agent, to_control, to_panel
 from agentgate.tui.verbs import VERBS
 
-__all__ = ["PURPOSES", "Item", "items", "palette_lines"]
+__all__ = ["PARTS", "PURPOSES", "Chosen", "Item", "items", "palette_lines"]
 
 _MOVES = "next previous page-down page-up first last next-panel previous-panel to-agent"
 _UNLISTED = frozenset([*_MOVES.split(), "cancel", "send-leader", "palette"])
@@ -132,6 +133,19 @@ def _run(state: State, prompt: Prompt, now: float) -> Step:
     return VERBS[item.command.id](state, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen(Input):
+    """Line ``row`` of the palette was clicked."""
+
+    row: int
+
+
+def _choose(state: State, event: Chosen, now: float) -> Step:
+    if state.cover is not Cover.PALETTE or state.prompt is None:
+        return Step(state)
+    return _run(replace(state, choice=event.row, prompt=None), state.prompt, now)
+
+
 def _move(by: int) -> Doing:
     def move(state: State, prompt: Prompt, now: float) -> Step:
         last = len(items(state, prompt.text)) - 1
@@ -147,6 +161,7 @@ _KEYS: dict[str, Doing] = {
     "pageup": _move(-10),
 }
 
+PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {Chosen: _choose}
 PURPOSES = {
     "palette": Purpose(
         entered=_run,

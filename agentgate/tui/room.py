@@ -79,6 +79,7 @@ class Room(Screen[None], inherit_bindings=False):
         """A terminal for agent ``name``, not in view yet."""
         self.panes[name] = pane = TerminalPane()
         pane.leader = self.pane.leader
+        pane.leader = self.pane.leader
         pane.bring(False, box.height, box.width)
         _place(pane, box)
         return self.mount(pane)
@@ -108,7 +109,7 @@ class Room(Screen[None], inherit_bindings=False):
             self._arrange(plan)
         width = state.width
         armed = state.armed(now)
-        self.header.show(bars.header(state, facts, width))
+        self.header.show(bars.header(state, facts, width, now))
         self.hints.show(bars.hints(state, armed, not refusal, width))
         if plan.alert:
             self.alert.show(bars.alert(state, width))

@@ -11,6 +11,7 @@ from agentgate.gate.events import Ask
 from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
 from agentgate.tui.commands import PANELS, Context
+from agentgate.tui.fatigue import Pace
 from agentgate.tui.inputs import Subject
 from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
@@ -26,6 +27,7 @@ ARM_SECONDS = 0.5
 HINT_SECONDS = 4.0
 
 NONE = Asks()
+NO_PACE = Pace()
 LIVE = View()
 
 _COVERED = {
@@ -67,7 +69,8 @@ class State:
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
     seconds until a verdict key counts.
-    ``choice``: which line of the palette; ``sought``: what the help is to show alone."""
+    ``pace``: how the operator decides. ``choice``: which line of the palette; ``sought``: what the help is to
+    show alone."""
 
     width: int = 80
     height: int = 24
@@ -91,6 +94,7 @@ class State:
     arm: float = ARM_SECONDS
     wide: bool = False
     zoom: bool = False
+    pace: Pace = NO_PACE
     choice: int = 0
     sought: str = ""
     reading: bool = False

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from agentgate.actions import Verdict
+from agentgate.actions import Answer, Verdict
 from agentgate.gate.events import (
     AgentEnded,
     AgentLeft,
@@ -34,8 +34,10 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import agents, checks, files, history, switching
+from agentgate.tui import agents, checks, files, history, palette, switching
 from agentgate.tui.agent_news import heard
+from agentgate.tui.commands import Context
+from agentgate.tui.fatigue import offer
 from agentgate.tui.inputs import (
     AlwaysRefused,
     Clicked,
@@ -65,6 +67,7 @@ _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **files.PARTS,
     **checks.PARTS,
     **switching.PARTS,
+    **palette.PARTS,
 }
 """What only one part of the room tells: each part merges its own table."""
 
@@ -79,14 +82,16 @@ def step(state: State, event: Happening, now: float) -> Step:
             result = changed(state, insert(prompt, text), now) if prompt else Step(state)
         case Drawn(subject):
             seen = subject == state.subject and state.drawn_at is None
-            return Step(replace(state, drawn_at=now) if seen else state)
+            return Step(_offer(replace(state, drawn_at=now), subject, now) if seen else state)
         case Clicked():
             result = Step(_click(state, event))
         case Asked(ask):
             result = Step(
                 replace(state, agents=agents.waits(state.agents, ask.agent, 1), asks=state.asks.plus(ask))
             )
-        case Settled(ask) | Withdrawn(ask):
+        case Settled(ask, answer):
+            result = Step(_remove(_note_pace(state, ask, answer, now), ask, event, now))
+        case Withdrawn(ask):
             result = Step(_remove(state, ask, event, now))
         case Decided(records):
             denied = sum(record.answer.verdict is Verdict.DENY for record in records)
@@ -96,6 +101,24 @@ def step(state: State, event: Happening, now: float) -> Step:
         case _:
             result = Step(_note(state, event, now))
     return _settle_subject(result, ended=isinstance(event, AgentEnded | Settled | Withdrawn))
+
+
+def _note_pace(state: State, ask: Ask, answer: Answer, now: float) -> State:
+    subject, since = state.subject, state.drawn_at
+    here = subject is not None and subject.number == ask.number and since is not None
+    return replace(state, pace=state.pace.noted(ask, answer, now - (since or now) if here else None, now))
+
+
+def _offer(state: State, subject: Subject, now: float) -> State:
+    """Offer a rule for what was allowed often, once when it is shown."""
+    ask = state.ask(subject.number)
+    if ask is None or subject.sheet or (state.hint is not None and state.hint.urgent):
+        return state
+    keys = state.keys.key_of(Context.CONTROL, "always")
+    if state.mode is Mode.AGENT:
+        keys = f"{state.keys.lead} {state.keys.key_of(Context.LEADER, 'control')} {keys}"
+    text = offer(state.pace, ask, keys)
+    return replace(state, hint=Hint(text, now)) if text else state
 
 
 def _settle_subject(result: Step, ended: bool) -> Step:

@@ -20,6 +20,11 @@ class Bar(Inked):
         super().__init__(id=id)
         self._lines: tuple[Line, ...] = ()
 
+    @property
+    def line(self) -> Line:
+        """The first line as it is shown."""
+        return self._lines[0] if self._lines else ()
+
     def show(self, *lines: Line) -> None:
         if lines != self._lines:
             self._lines = lines

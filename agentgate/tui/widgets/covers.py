@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import ModalScreen
 
 from agentgate.tui import commands
@@ -133,6 +135,22 @@ class Cover(ModalScreen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         yield self._box
         yield self._prompt
+
+    class Picked(Message):
+        """A click on ``row``, or with None beside the box."""
+
+        def __init__(self, row: int | None) -> None:
+            super().__init__()
+            self.row = row
+
+    def on_click(self, event: events.Click) -> None:
+        x, y = event.screen_x, event.screen_y
+        if not self._box.region.contains(x, y):
+            self.post_message(self.Picked(None))
+        elif self.text.content_region.contains(x, y):
+            row = self.text.row_at(y - self.text.content_region.y)
+            if row is not None:
+                self.post_message(self.Picked(row))
 
     def title_is(self, title: str) -> None:
         self._box.border_title = title
