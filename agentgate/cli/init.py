@@ -15,6 +15,8 @@ _NAME = "policy.yaml"
 _EXAMPLE = """\
 example:
   agentgate init && $EDITOR policy.yaml
+  agentgate init --profile node
+  agentgate init --list
 """
 
 
@@ -22,18 +24,26 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "init",
         help="write policy.yaml",
-        description="Write the default rules to ./policy.yaml.",
+        description="Write the default rules, or those of a profile, to ./policy.yaml.",
         epilog=_EXAMPLE,
     )
+    parser.add_argument("--profile", metavar="NAME", default="default", help="rules for a sort of project")
+    parser.add_argument("--list", action="store_true", help="name the profiles, write nothing")
     parser.add_argument("--force", action="store_true", help="replace a policy.yaml that is there")
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agentgate.policy.store import default_text
+    from agentgate.policy import samples
 
+    if args.list:
+        for name in samples.names():
+            print(f"{name:<16} {samples.about(name)}")
+        return exits.OK
+    if args.profile not in samples.names():
+        raise UsageError(f"no profile {args.profile!r} (there are: {', '.join(samples.names())})")
     path = here() / _NAME
-    text = default_text()
+    text = samples.text(args.profile)
     if args.force:
         # Beside and then onto it: a reader sees the old rules or the new ones, never half a file. A link
         # is replaced, not followed.

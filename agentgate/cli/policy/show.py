@@ -31,6 +31,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def add(verbs: Any) -> None:
     parser = subcommand(verbs, "ls", "list the rules, in order", _EXAMPLE, ls)
+    subcommand(
+        verbs, "schema", "print the JSON Schema of the policy language", "example:\n"
+        "  agentgate policy schema > schema.json\n\nA policy's first line names it to editors: "
+        "agentgate init writes that line.\n", _schema,
+    )  # fmt: skip
     for name, help in (
         ("--explain", "every key of each rule, and the guards"),
         ("--json", "one JSON object"),
@@ -85,6 +90,13 @@ def ls(args: argparse.Namespace) -> int:
         f"  -  {policy.default}: whatever no rule matches"
         + (f"  [{hits[None]:,} hits]" if hits.get(None) else "")
     )
+    return exits.OK
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from agentgate.policy.schema import PATH
+
+    print(PATH.read_text(encoding="utf-8"), end="")
     return exits.OK
 
 
