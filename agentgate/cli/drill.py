@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import sys
@@ -63,6 +62,8 @@ def _run(args: argparse.Namespace) -> int:
             print(f"{campaign.name:<16} {campaign.title}")
             print(*(f"  {step.what}" for step in campaign.steps), sep="\n")
         return exits.OK
+
+    import asyncio
 
     from agentgate.drill import report
     from agentgate.drill.play import play

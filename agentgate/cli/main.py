@@ -14,6 +14,7 @@ from agentgate.escape import printable
 
 __all__ = ["main"]
 
+_COMMANDS = (tui, run, init, check, policy, audit, undo, doctor, drill)
 _WITH_COMMAND = ("run", "tui")  # what stands behind "--" is the agent's command, not ours to read
 
 _EXAMPLE = """\
@@ -32,7 +33,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"agentgate {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="name", parser_class=Parser)
-    for command in (tui, run, init, check, policy, audit, undo, doctor, drill):
+    for command in _COMMANDS:
         command.add(commands)
     return top
 
@@ -45,9 +46,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
     top = parser()
     args, rest = top.parse_known_args(words)
     if args.name is None:
-        raise UsageError(
-            "no command: tui, run, init, check, policy, audit, undo, doctor or drill (agentgate --help)"
-        )
+        names = ", ".join(command.__name__.rpartition(".")[2] for command in _COMMANDS)
+        raise UsageError(f"no command ({names}; see agentgate --help)")
     if rest:
         if args.name in _WITH_COMMAND and not rest[0].startswith("-"):
             raise UsageError(f"put -- before the agent's command: agentgate {args.name} -- {' '.join(rest)}")

@@ -198,7 +198,7 @@ def test_check_reads_the_policy_it_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no command: tui, run, init, check, audit, undo or doctor (agentgate --help)"),
+        ((), "no command (tui, run, init, check, policy, audit, undo, doctor, drill; see agentgate --help)"),
         (("check",), "the following arguments are required: ACTION, TARGET (see agentgate check --help)"),
         (("check", "exec"), "check exec: no target (see agentgate check --help)"),
         (("check", "fs_write", ""), "check fs_write: no target (see agentgate check --help)"),
@@ -261,6 +261,19 @@ def test_init_writes_rules_that_load_and_replaces_none_unasked(world: World) -> 
     assert [path.name for path in world.project.iterdir()] == ["policy.yaml"]
 
 
+def test_init_writes_the_rules_of_a_profile(world: World) -> None:
+    listed = world.agentgate("init", "--list").stdout
+    assert "\nnode             A Node project\n" in listed
+    assert world.agentgate("init", "--profile", "node").returncode == 0
+    first, second, *_ = world.policy.read_text().splitlines()
+    schema = Path(first.removeprefix("# yaml-language-server: $schema="))
+    assert json.loads(schema.read_text())["title"] == "AgentGate policy"
+    assert second.startswith("# A Node project.")
+    wrong = world.agentgate("init", "--profile", "nod")
+    assert (wrong.returncode, wrong.stderr[:44]) == (2, "agentgate: no profile 'nod' (there are: defau"[:44])
+    assert json.loads(world.agentgate("policy", "schema").stdout)["title"] == "AgentGate policy"
+
+
 def test_init_writes_through_no_link(world: World) -> None:
     victim = world.home / "victim"
     world.policy.symlink_to(victim)
@@ -270,9 +283,26 @@ def test_init_writes_through_no_link(world: World) -> None:
     assert victim.read_text() == "precious" and not world.policy.is_symlink()
 
 
-@pytest.mark.parametrize("name", ["", "tui", "run", "init", "check", "audit", "doctor"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "tui",
+        "run",
+        "init",
+        "check",
+        "policy",
+        "policy add",
+        "policy replay",
+        "audit",
+        "audit verify",
+        "undo",
+        "doctor",
+        "drill",
+    ],
+)
 def test_help_has_an_example(world: World, name: str) -> None:
-    done = world.agentgate(*filter(None, (name, "--help")))
+    done = world.agentgate(*name.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nexample:\n  agentgate " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 110

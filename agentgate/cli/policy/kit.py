@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from agentgate.cli.options import UsageError, here
-from agentgate.gate import build
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 from agentgate.policy.store import PolicyFile, find_policy
@@ -36,15 +35,20 @@ class Rules:
 
     @property
     def context(self) -> Context:
+        from agentgate.gate import build
+
         return build.context(self.settings)
 
     def check(self, policy: Policy) -> None:
         """Raises PolicyError for a policy that loads but cannot be used here."""
+        from agentgate.gate import build
+
         build.decider(self.settings, policy, self.file.path)
 
 
 def guarded(rules: Rules) -> Callable[[str], str]:
     """The name of the guard before a path; empty for none, or when the policy lifts it."""
+    from agentgate.gate import build
     from agentgate.gate.guards import Guards
 
     policy = rules.file.load()
