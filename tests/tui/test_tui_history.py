@@ -156,8 +156,7 @@ async def test_output_does_not_move_what_is_read_and_questions_are_answered_mean
         await pilot.press(LEADER, "left_square_bracket", "pageup", "pageup")
         await until(lambda: pane.view.back > 50, pilot)
         read, back = pane.screen_text(), pane.view.back
-        assert app._pty is not None
-        app._pty.write(b"300\n")
+        app._panes._ptys["demo"].write(b"300\n")
         await until(lambda: app.state.view.back >= back + 300, pilot)
         assert pane.screen_text() == read
         task = ask(session, install("left-pad"), INSTALL)
