@@ -23,9 +23,9 @@ _NAMES = (40, 16, 8)
 def _marks(agent: Agent, words: bool) -> Line:
     line: list[tuple[str, Ink]] = []
     if agent.failed or agent.lost:
-        line.append((f"✗ {agent.words} " if words else "✗ ", Ink.DENY))
+        line.append((f"✗ {agent.words} " if words else "✗ lost " if agent.lost else "✗ failed ", Ink.DENY))
     elif agent.status is not None:
-        line.append((f"■ {agent.words} " if words else f"■ {agent.status} ", Ink.DIM))
+        line.append((f"■ {agent.words} " if words else "■ ended ", Ink.DIM))
     elif agent.pid is None:
         line.append(("… starts " if words else "… ", Ink.DIM))
     elif words:

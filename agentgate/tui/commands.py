@@ -119,7 +119,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("panel-5", _C, ("5",), "Files: what the session changed on disk"),
     Command("agent", _C, ("escape", LEADER), "Back to AGENT mode: keys go to the agent", "agent"),
     Command("zoom", _C, ("z",), "The panel that has the keys on the whole screen, and back", "zoom"),
-    Command("new-agent", _C, ("c",), "Start one more agent, in a terminal of its own"),
     Command("health", _C, ("h",), "What holds on this machine: tries it, as agentgate doctor does"),
     Command("palette", _C, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
