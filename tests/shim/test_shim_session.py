@@ -126,6 +126,34 @@ async def test_closing_a_session_denies_what_is_pending(world: World) -> None:
     assert audit(world)[-1][3] == "deny"
 
 
+async def test_two_agents_ask_by_sockets_of_their_own_and_end_alone(world: World) -> None:
+    """Each question says whose it is; with one agent its shims, its stray processes and its questions go, the
+    other's stay and are answered."""
+    world.tool("npm", "#!/bin/sh\ntouch ran-$2\n")
+    script = "(setsid sleep 100 & echo $! > stray-NAME); npm install NAME; sleep 100"
+    session = Session(settings(world, "sh", "-c", script.replace("NAME", "a")))
+    queue = session.hub.subscribe()
+    await start(world, session)
+    try:
+        kept = await asked(queue)
+        run = session.prepare(("sh", "-c", script.replace("NAME", "b")))
+        with open(os.devnull, "r+b") as null:
+            await session.add(run, (null.fileno(),) * 3, controlling=False)
+        gone = await asked(queue)
+        assert (kept.agent, gone.agent) == ("test", "test-2")
+        stray = {name: int((world.project / f"stray-{name}").read_text()) for name in "ab"}
+        await asyncio.wait_for(session.remove("test-2"), PATIENCE)
+        assert not alive(stray["b"]) and not alive(gone.action.pid)
+        assert alive(stray["a"]) and [ask.number for ask in session.gate] == [kept.number]
+        session.gate.answer(kept.number, Verdict.ALLOW)
+        async with asyncio.timeout(PATIENCE):
+            while not (world.project / "ran-a").exists():
+                await asyncio.sleep(0.01)
+    finally:
+        await asyncio.wait_for(session.close(), PATIENCE)
+    assert not alive(stray["a"]) and not (world.project / "ran-b").exists()
+
+
 async def test_a_session_that_enforces_denies_instead_of_asking(world: World) -> None:
     world.tool("npm", "#!/bin/sh\ntouch ran\n")
     session = Session(settings(world, "sh", "-c", "npm install a", enforce=True))

@@ -94,6 +94,16 @@ async def test_keys_and_clicks_go_from_one_terminal_to_the_next(tmp_path: Path) 
         await until(lambda: "z\nz" in screen(app), pilot)
 
 
+async def test_the_palette_starts_one_too(tmp_path: Path) -> None:
+    async with room(shell(tmp_path)) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press(LEADER, "tab", "colon", *"one more agent", "enter")
+        assert "new agent  bash --norc --noprofile" in text_of(app)
+        await pilot.press("ctrl+u", *"cat", "enter")
+        await until(lambda: app.state.agents[-1].pid, pilot)
+        assert (app.state.shown, app.state.mode) == ("cat", Mode.AGENT)
+
+
 async def test_a_command_that_cannot_be_is_one_line_where_it_was_typed(tmp_path: Path) -> None:
     async with room(shell(tmp_path)) as (app, pilot):
         await ready(app, pilot)
