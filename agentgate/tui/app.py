@@ -26,7 +26,6 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
-from agentgate.escape import printable
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
 from agentgate.session import Session
 from agentgate.tui import attention, bars, hearing, pointing
@@ -237,7 +236,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             at = state.hint.at
             self.set_timer(HINT_SECONDS, lambda: self.tell(HintOver(at)))
         if len(state.asks) != len(before.asks):
-            self._attention.waiting(self, len(state.asks))
+            self._attention.waiting(self, len(state.asks), state.waiting)
 
     def _drawn(self, subject: Subject) -> None:
         self.tell(Drawn(subject))
@@ -262,7 +261,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._overlay.show(state, now)
 
     def _every_second(self) -> None:
-        self._attention.waiting(self, len(self.state.asks))
+        self._attention.waiting(self, len(self.state.asks), self.state.waiting)
         if self.state.asks:
             self.show()
         if not self.is_headless and terminal_is_gone():
@@ -310,12 +309,14 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._panes.output_ended(message.pane)
 
     def on_terminal_pane_input_dropped(self, message: PaneMessage) -> None:
-        name = printable(self._panes.name_of(message.pane), 40) if self.state.several else "the agent"
+        name = self._panes.called(message.pane)
         self.tell(Notice(f"{name} does not read its terminal: what was typed is lost", urgent=True))
 
     @on(PaneMessage)
     def _hear(self, message: PaneMessage) -> None:
         hearing.hear(self, self._performing, message)
 
-    def on_terminal_pane_bell(self) -> None:
+    def on_terminal_pane_bell(self, message: PaneMessage) -> None:
         self._attention.ring(self)
+        if message.pane is not self._room.pane:
+            self.tell(Notice(f"{self._panes.called(message.pane)} rang its bell"))

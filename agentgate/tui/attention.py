@@ -21,13 +21,20 @@ from agentgate.tui.config import Notifications
 __all__ = ["Attention", "Due", "notice", "title"]
 
 
-def title(waiting: int, agent: str) -> str:
-    return f"({waiting}) waiting - agentgate" if waiting else f"{printable(agent, 60)} - agentgate"
+def title(waiting: int, agent: str, who: tuple[str, ...] = ()) -> str:
+    """``who`` waits, where there are several agents."""
+    if not waiting:
+        return f"{printable(agent, 60)} - agentgate"
+    return f"({waiting}) waiting{': ' if who else ''}{_names(who)} - agentgate"
 
 
-def notice(waiting: int, agent: str) -> str:
+def notice(waiting: int, agent: str, who: tuple[str, ...] = ()) -> str:
     what = "1 action waits" if waiting == 1 else f"{waiting} actions wait"
-    return f"agentgate: {what} ({printable(agent, 60)})"
+    return f"agentgate: {what} ({_names(who or (agent,))})"
+
+
+def _names(who: tuple[str, ...]) -> str:
+    return ", ".join(printable(name, 60) for name in who)
 
 
 @dataclass(slots=True)
@@ -55,27 +62,34 @@ class Attention:
         self._due = Due(told.seconds)
         self._rang = float("-inf")
         self._waiting = 0
+        self._title = ""
 
     def begin(self, app: App[Any]) -> None:
         """Keep the operator's own title, set ours."""
         if self._told.title:
-            self._write(app, f"\x1b[22;2t\x1b]2;{title(0, self._agent)}\x07")
+            self._write(app, "\x1b[22;2t")
+            self._show_title(app, title(0, self._agent))
+
+    def _show_title(self, app: App[Any], text: str) -> None:
+        if text != self._title and self._told.title:
+            self._title = text
+            self._write(app, f"\x1b]2;{text}\x07")
 
     def end(self, app: App[Any]) -> None:
         if self._told.title:
             self._write(app, "\x1b[23;2t")
 
-    def waiting(self, app: App[Any], count: int) -> None:
-        """``count`` questions wait. Called after every change of that, and each second."""
+    def waiting(self, app: App[Any], count: int, who: tuple[str, ...]) -> None:
+        """``count`` questions wait, of the agents ``who`` (empty where there is only one). Called after every
+        change of that, and each second."""
         came = count > self._waiting
-        if count != self._waiting and self._told.title:
-            self._write(app, f"\x1b]2;{title(count, self._agent)}\x07")
         self._waiting = count
+        self._show_title(app, title(count, self._agent, who))
         if self._due.now(time.monotonic(), came=came, waiting=count, focused=app.app_focus):
             if self._told.bell:
                 app.bell()
             if self._told.osc9:
-                self._write(app, f"\x1b]9;{notice(count, self._agent)}\x07")
+                self._write(app, f"\x1b]9;{notice(count, self._agent, who)}\x07")
 
     def ring(self, app: App[Any]) -> None:
         """The agent rang its bell."""

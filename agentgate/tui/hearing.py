@@ -43,13 +43,14 @@ def hear(app: App[int], to: Performing, message: PaneMessage) -> None:
             _link(app, to, message.address)
         case Noted():
             more = f" (and {message.more} more)" if message.more else ""
-            to.desk.tell(Notice(f"the agent says: {message.text}{more}", urgent=False))
+            to.desk.tell(Notice(f"{to.panes.called(message.pane)} says: {message.text}{more}", urgent=False))
         case ClipboardWanted() if to.desk.state.agent_clipboard and message.text is not None:
             app.copy_to_clipboard(message.text)
-            to.desk.tell(Notice(f"the agent set the clipboard{_size(message.text)}", urgent=False))
+            who = to.panes.called(message.pane)
+            to.desk.tell(Notice(f"{who} set the clipboard{_size(message.text)}", urgent=False))
         case ClipboardWanted():
-            text = f"the agent wanted to set the clipboard{_size(message.text)}: it was not done"
-            to.desk.tell(Notice(text, urgent=False))
+            what = f"wanted to set the clipboard{_size(message.text)}: it was not done"
+            to.desk.tell(Notice(f"{to.panes.called(message.pane)} {what}", urgent=False))
 
 
 def _size(text: str | None) -> str:

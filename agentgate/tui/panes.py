@@ -54,6 +54,11 @@ class Panes:
         """Whose terminal ``pane`` is; empty for one that was closed."""
         return next((name for name, known in self._room.panes.items() if known is pane), "")
 
+    def called(self, pane: TerminalPane) -> str:
+        """What its agent is called in a sentence: by name where there are several. Safe to show."""
+        name = self.name_of(pane)
+        return printable(name, 40) if self._desk.state.several and name else "the agent"
+
     async def start_first(self) -> None:
         """Run the session's own agent in the pane that is there. Raises what ``Session.start`` raises."""
         name = self._session.settings.agent

@@ -124,6 +124,11 @@ class State:
         return sum(not agent.over for agent in self.agents)
 
     @property
+    def waiting(self) -> tuple[str, ...]:
+        """The names of the agents that wait for answers, where there are several agents."""
+        return tuple(agent.name for agent in self.agents if agent.waiting) if self.several else ()
+
+    @property
     def pid(self) -> int | None:
         """The first agent's, once it runs."""
         return self.agents[0].pid if self.agents else None

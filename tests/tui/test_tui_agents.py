@@ -18,6 +18,7 @@ from agentgate.settings import GateChoice
 from agentgate.tui import agent_tabs
 from agentgate.tui.agents import Agent
 from agentgate.tui.app import ControlRoom
+from agentgate.tui.attention import Attention
 from agentgate.tui.ink import plain, width
 from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
@@ -281,3 +282,19 @@ def test_the_line_of_names_says_how_everybody_is() -> None:
     for word in ("[1 claude] ● runs ? 2 waiting", "2 codex  ■ ended, status 3", "✗ gate lost", "… starts"):
         assert word in text
     assert plain(agent_tabs.line(State(agents=(Agent("a\x1b[2Jb", 1),)), 80)).isprintable()
+
+
+async def test_title_and_hints_name_the_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(Attention, "_write", staticmethod(lambda app, sequence: sent.append(sequence)))
+    async with room(shell(tmp_path)) as (app, pilot):
+        await ready(app, pilot)
+        await add(app, pilot)
+        waiting = ask_of(app, "chalk", "demo-2")
+        await until(lambda: app.state.asks, pilot)
+        assert sent[-1] == "\x1b]2;(1) waiting: demo-2 - agentgate\x07"
+        waiting.cancel()
+        await until(lambda: sent[-1] == "\x1b]2;demo - agentgate\x07", pilot)
+        await pilot.press(*"sleep 0.3; printf '\\a'", "enter", LEADER, "1")
+        await until(lambda: "demo-2 rang its bell" in text_of(app), pilot)
+        assert app.state.shown == "demo"

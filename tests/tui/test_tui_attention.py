@@ -16,9 +16,11 @@ from agentgate.tui.config import Config, Notifications
 def test_title_and_notice_say_how_many_and_are_safe() -> None:
     assert title(2, "claude") == "(2) waiting - agentgate"
     assert title(0, "claude") == "claude - agentgate"
+    assert title(3, "claude", ("claude-2", "codex")) == "(3) waiting: claude-2, codex - agentgate"
+    assert notice(3, "claude", ("claude-2", "codex")) == "agentgate: 3 actions wait (claude-2, codex)"
     assert notice(1, "claude") == "agentgate: 1 action waits (claude)"
     assert notice(3, "claude") == "agentgate: 3 actions wait (claude)"
-    for said in (title(0, "a\x1b]0;x\x07b"), notice(1, "a\x1b]0;x\x07b\u202e")):
+    for said in (title(0, "a\x1b]0;x\x07b"), notice(1, "a\x1b]0;x\x07b\u202e"), title(1, "", ("\x07",))):
         assert said.isprintable()
 
 
