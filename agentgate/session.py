@@ -44,7 +44,8 @@ _WATCH = 1.0  # seconds between looks at the policy file
 
 
 class Session:
-    """``hub`` tells what happens; ``gate`` holds the questions of all ``agents``, in order of their start;
+    """``hub`` tells what happens; ``gate`` holds the questions of all ``agents``, in order of their start
+    (``closed`` are those that were there before, of whom it is still known what they changed);
     ``mark`` is a word that only the operator's screen knows, so that an agent's terminal cannot paint a
     believable question."""
 
@@ -70,6 +71,7 @@ class Session:
             heads=Heads(state_directory(settings.env)),
         )
         self.agents: list[AgentRun] = []
+        self.closed: list[AgentRun] = []
         self._first: AgentRun | None = None
         self._named: set[str] = set()
         self._held = ("", False)
@@ -177,6 +179,7 @@ class Session:
         for run in [run for run in self.agents if run.name == name]:
             await run.close("the agent was closed")
             self.agents.remove(run)
+            self.closed.append(run)
 
     async def close(self) -> None:
         """End every agent's tree, deny what is pending, write the record. Safe to call twice."""

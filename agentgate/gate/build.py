@@ -42,6 +42,7 @@ def own_paths(settings: Settings, policy_path: Path | None) -> list[str]:
     if settings.config:
         own += _names(settings.config)
     own += terminal.names()  # what is written there can bring forth answers, as if they had been typed
+    own.append("/dev/pts")  # so it can in other agents' terminals; an agent's own are no question
     if policy_path:
         own += _names(policy_path)
     if sys.prefix != sys.base_prefix:

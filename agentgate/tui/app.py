@@ -97,7 +97,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self.failure: Exception | None = None
         self._room = Room(name)
         self._room.pane.leader = config.keys.leaders[0]
-        self._room.files.agents = lambda: session.agents
+        self._room.files.agents = lambda: [*session.agents, *session.closed]
         self._queue = session.hub.subscribe()
         self._room.policy.begin(session.context(), session.policy_file)
         self._overlay = Overlay(self, self._room, session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 
@@ -187,6 +188,30 @@ async def test_a_new_policy_is_in_force_for_all(room: Desk) -> None:
         (room.project / "go").touch()
         await until(lambda: all((room.project / f"{name}.moved").exists() for name in ("first", "second")))
         assert room.asks() == []
+
+
+async def test_the_terminal_of_one_is_guarded_from_the_other(room: Desk) -> None:
+    """Whatever the policy allows. Its own is no question, nor is one that it makes."""
+    room.policy.write_text("default: allow\n")
+    session = room.session("sh", "-c", "echo mine > $(tty); sleep 1000")
+    master, slave = os.openpty()
+    try:
+        await session.start((slave, slave, slave), controlling=True)
+        await until(lambda: select.select([master], [], [], 0)[0])
+        assert os.read(master, 100) == b"mine\r\n"
+        name = os.ttyname(slave)
+        await room.add(
+            session, f"script -qc 'echo new > $(tty)' /dev/null; echo x > {name} || echo > refused"
+        )
+        ask = await room.asked()
+        assert (ask.agent, ask.action.target, ask.ruling.guard) == ("test-2", name, "gate")
+        session.gate.answer(ask.number, Verdict.DENY)
+        await until((room.project / "refused").exists)
+        assert not select.select([master], [], [], 0)[0] and room.asks() == [name]
+    finally:
+        await asyncio.wait_for(session.close(), PATIENCE)
+        os.close(master)
+        os.close(slave)
 
 
 PEER = """
