@@ -11,12 +11,13 @@ import datetime as dt
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agentgate.actions import Decision, Kind, Source, Verdict
 from agentgate.gate.remembered import Answers, Remembered
 from agentgate.policy import scopes
+from agentgate.policy.edit import insert_rule
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.explain import describe
 from agentgate.policy.scopes import Scope
@@ -27,10 +28,29 @@ if TYPE_CHECKING:
     from agentgate.gate.events import Ask
     from agentgate.session import Session
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "Placed", "Preview"]
 
 _RULE_MAX = 4096  # characters of a command line that a rule is made of; a longer one may be cut
 _WHAT = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One line of a file, with its number; ``new`` when it is written."""
+
+    number: int
+    text: str
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The file as it would be: what it is called and where in it the rule goes, and all its lines.
+    ``error`` says why it cannot be written."""
+
+    place: str = ""
+    lines: tuple[Placed, ...] = ()
+    error: str = ""
 
 
 class Answering:
@@ -78,6 +98,27 @@ class Answering:
         """Why globs that were typed by hand will not do; empty when they will."""
         return scopes.flaw(targets, ask.action, decision, self._session.context())
 
+    def preview(self, ask: Ask, draft: Draft, span: Span) -> Preview:
+        """What ``give`` would write; nothing for a span that writes nothing."""
+        if not span.written:
+            return Preview()
+        file = self._session.policy_file
+        ruling = self._session.gate.decider.rule(ask.action)
+        before = ruling.rule
+        place = file.label if file.path else f"a new {file.new_path.name}, a copy of the {file.label}"
+        line = f", line {ruling.line}" if ruling.line else ""
+        place += f", before rule {before}{line}" if before else ", behind the last rule"
+        draft = replace(draft, until=span.until(self._moment()))
+        try:
+            old = file.text()
+            new = insert_rule(old, draft, before, file.label)
+        except PolicyError as error:
+            return Preview(place, error=error.message)
+        return Preview(place, _placed(old.splitlines(), new.splitlines()))
+
+    def _moment(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._now()).astimezone()
+
     # -- giving
 
     def give(self, ask: Ask, draft: Draft, span: Span) -> None:
@@ -86,8 +127,7 @@ class Answering:
         if span is Span.ONCE:
             self._session.gate.answer(ask.number, Verdict(draft.decision.value))
         elif span.written:
-            now = dt.datetime.fromtimestamp(self._now()).astimezone()
-            self.write(ask, replace(draft, until=span.until(now)))
+            self.write(ask, replace(draft, until=span.until(self._moment())))
         else:
             self._remember(ask, draft, None)
 
@@ -168,3 +208,19 @@ class Answering:
 
 def _words(answer: Remembered) -> str:
     return f"{describe(answer.rule)}, {answer.reach}"
+
+
+def _placed(old: list[str], new: list[str]) -> tuple[Placed, ...]:
+    """The lines of ``new``, those marked that ``old`` has not. Where they could be taken for the ones above
+    or below them as well, they begin with the dash of the rule, which stands further left than others."""
+    count = len(new) - len(old)
+    first = next((at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), len(old))
+    if count > 0 and new[first + count :] == old[first:]:
+        places = [first]
+        while places[-1] > 0 and new[places[-1] - 1] == new[places[-1] + count - 1]:
+            places.append(places[-1] - 1)
+        dashes = [at for at in places if new[at].lstrip(" ").startswith("-")]
+        first = min(dashes, key=lambda at: new[at].index("-"), default=first)
+    else:  # a list on one line
+        count = 1
+    return tuple(Placed(at + 1, text, first <= at < first + count) for at, text in enumerate(new))

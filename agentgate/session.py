@@ -18,6 +18,7 @@ from agentgate.actions import Kind
 from agentgate.agent import AgentRun
 from agentgate.answering import Answering
 from agentgate.audit.heads import Heads
+from agentgate.audit.past import Recorded
 from agentgate.audit.write import AuditWriter
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
@@ -62,6 +63,7 @@ class Session:
         self.policy = self.policy_file.load()
         self.gate = Gate(self._decider(self.policy), self.hub)
         self.answering = Answering(self)
+        self.recorded = Recorded(settings.audit)  # the past that rules are held against
         self.audit = AuditWriter(
             settings.audit,
             session=self.id,

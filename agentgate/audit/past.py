@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -166,10 +167,15 @@ class Recorded:
         self._at = 0
         self._past = Past()
         self._shared: dict[object, object] = {}
+        self._lock = threading.Lock()
 
     def read(self) -> Past:
         """The past up to now: the same object while nothing came. Raises nothing: a log that is not there
-        is an empty past, one that cannot be read says so in ``error``. Not for several threads at once."""
+        is an empty past, one that cannot be read says so in ``error``. One thread reads, others wait."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> Past:
         try:
             data = self._news()
         except FileNotFoundError:

@@ -159,7 +159,8 @@ def _hint_row(
         if command.id == "next-agent" and not state.several:
             continue
         verdict = command.verdict
-        if (verdict and not state.asks) or (command.id == "always" and not always):
+        longer = verdict and command.id not in ("allow", "deny")
+        if (verdict and not state.asks) or (longer and not always):
             continue
         key = "j/k" if command.id in ("next", "read-up") else commands.key_label(command.keys[0])
         ink = Ink.KEY if armed or not verdict else Ink.IDLE
@@ -186,6 +187,8 @@ def _spared(command: Command) -> int:
     """Which hints go first where there is no room for all: the highest, of those the last."""
     if command.id in ("allow", "deny", "control", "cancel", "agent", "help", "quit"):
         return 0
+    if command.id in ("session", "process"):
+        return 3
     return 1 if command.verdict or command.id == "palette" else 2
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agentgate.policy.spans import Span
 from agentgate.tui.modes import Panel
 
 __all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "key_label", "of"]
@@ -102,7 +103,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("read-quit", _V, ("q",), "Back to the agent"),
     Command("allow", _C, ("a",), "Allow the shown action once", "allow", True),
     Command("deny", _C, ("d",), "Deny the shown action", "deny", True),
-    Command("always", _C, ("A",), "Allow it always: shows the rule before it is written", "always", True),
+    Command("session", _C, ("s",), "Allow it, and what is like it, for this session", "session", True),
+    Command("process", _C, ("t",), "Allow it to this process and what it starts", "process", True),
+    Command(
+        "always", _C, ("A",), "Allow it for longer: shows how far, how long, and the rule", "always", True
+    ),
+    Command("deny-always", _C, ("D",), "Deny it for longer: likewise", "", True),
+    Command("undo", _C, ("u",), "Take the last rule or answer of this session back"),
     Command("next", _C, ("j", "down"), "Down: next action, record, rule or line", "move"),
     Command("previous", _C, ("k", "up"), "Up: previous action, record, rule or line"),
     Command("page-down", _C, ("pagedown", "space"), "One page down"),
@@ -129,10 +136,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("rule-remove", _P, ("x", "delete"), "Remove the chosen rule from the file", "remove"),
     Command("rule-undo", _P, ("u",), "Take back the last change of the file made from here", "undo"),
     Command(
-        "write", _S, ("enter",), "Write the rule into the policy file and allow the action", "write", True
+        "write", _S, ("enter",), "Answer as shown; a rule is written into the policy file", "write", True
     ),
-    Command("next", _S, ("j", "down"), "Down"),
-    Command("previous", _S, ("k", "up"), "Up"),
+    Command("wider", _S, ("j", "down"), "Next scope: it reaches further"),
+    Command("narrower", _S, ("k", "up"), "Previous scope"),
+    Command("longer", _S, ("right", "l", "tab"), "For longer"),
+    Command("shorter", _S, ("left", "h", "shift+tab"), "For shorter"),
+    *(Command(f"span-{at}", _S, (str(at),), f"For how long: {span}") for at, span in enumerate(Span, 1)),
+    Command("edit-glob", _S, ("e",), "Type the glob; what is wrong with it is said at once", "edit"),
+    Command("page-down", _S, ("pagedown",), "One page down"),
+    Command("page-up", _S, ("pageup",), "One page up"),
     Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
     Command("confirm", _Q, ("y",), "End the agent, deny what waits, leave", "quit"),
     Command("close", _Q, ("escape", "n"), "Stay", "stay"),
@@ -164,6 +177,8 @@ _LABELS = {
     "escape": "esc",
     "down": "↓",
     "up": "↑",
+    "left": "←",
+    "right": "→",
     "pagedown": "pgdn",
     "pageup": "pgup",
     "delete": "del",

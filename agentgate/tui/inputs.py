@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agentgate.actions import Verdict
+from agentgate.actions import Decision, Verdict
 from agentgate.gate.events import Event
 from agentgate.tui.modes import Panel
+from agentgate.tui.sheet import Sheet
 
 __all__ = [
     "AlwaysRefused",
@@ -44,10 +45,12 @@ Moves = Literal["next", "previous", "page-down", "page-up", "first", "last"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a verdict key would be about: a question, or the sheet with a rule for it."""
+    """What a verdict key would be about: a question, or the sheet with a rule for it, and there what is
+    chosen on it."""
 
     number: int
     sheet: bool = False
+    choice: str = ""
 
 
 # What comes in, besides the gate's own events
@@ -97,9 +100,9 @@ class Resized(Input):
 
 @dataclass(frozen=True, slots=True)
 class SheetReady(Input):
-    """There is a rule to show for question ``number``."""
+    """There is a rule to show."""
 
-    number: int
+    sheet: Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,12 @@ class AskAlways(Effect):
     """Find out whether "always" can be offered: `SheetReady` or `AlwaysRefused` is the answer."""
 
     number: int
+    decision: Decision = Decision.ALLOW
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRule(Effect):
-    """Write the rule that the sheet shows for question ``number``."""
+    """Answer question ``number`` as the sheet says."""
 
     number: int
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from textual.app import App
 
-from agentgate.policy.suggest import Draft
+from agentgate.policy import scopes
 from agentgate.session import Session
 from agentgate.tui import bars, checks
 from agentgate.tui.commands import Context
+from agentgate.tui.ink import Line
 from agentgate.tui.modes import Cover
 from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
@@ -18,6 +19,7 @@ from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.files import back_lines, diff_lines
 from agentgate.tui.widgets.health import Health, health_lines
+from agentgate.tui.widgets.sheet import View, sheet_lines
 
 __all__ = ["Overlay"]
 
@@ -25,7 +27,7 @@ _TITLES = {
     Cover.HELP: "keys",
     Cover.ACTION: "action",
     Cover.RULE: "rule",
-    Cover.SHEET: "allow always",
+    Cover.SHEET: "an answer for longer",
     Cover.QUIT: "leave?",
     Cover.HEALTH: "what holds here",
     Cover.PASTE: "paste this?",
@@ -37,19 +39,19 @@ _TITLES = {
 
 
 class Overlay:
-    """``draft`` is the rule that the sheet shows, and that its ``enter`` writes; ``health`` what was found
-    out of this machine."""
+    """``health`` is what was found out of this machine."""
 
     def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
         self._room = room
         self._session = session
         self._screen: covers.Cover | None = None
-        self.draft: Draft | None = None
+        self._previewed: tuple[tuple[int, str], View] | None = None
         self.health = Health()
 
     def show(self, state: State, now: float) -> None:
         if state.cover is Cover.NONE:
+            self._previewed = None
             if self._screen is not None:
                 self._screen = None
                 self._app.pop_screen()
@@ -83,8 +85,7 @@ class Overlay:
         elif state.cover is Cover.QUIT:
             lines = covers.quit_lines(state.running, len(state.asks), cells)
         else:
-            hint = state.hint.text if state.hint else ""
-            lines = covers.sheet_lines(self._sheet(state), state.sheet_error, hint, state.armed(now), cells)
+            lines = self._sheet(state, now, cells)
         prompt = bars.prompt(state.prompt, state.width) if state.prompt else None
         self._screen.show(lines, state.width, state.height, prompt, chosen)
 
@@ -92,16 +93,16 @@ class Overlay:
         if self._screen is not None:
             self._screen.text.move(how)
 
-    def _sheet(self, state: State) -> covers.Sheet:
-        """What the sheet says of the draft: its rule as it will stand, and where."""
-        ask = state.ask(state.sheet)
-        if ask is None or self.draft is None:
-            return covers.Sheet("", (), "")
-        file = self._session.policy_file
-        place = file.label if file.path else f"a new {file.new_path.name}, a copy of the {file.label}"
-        rule, line = ask.ruling.rule, ask.ruling.line
-        if rule:
-            place += f", before rule {rule}" + (f", line {line}" if line else "")
-        else:
-            place += ", behind the last rule"
-        return covers.Sheet(ask.action.target, tuple(self.draft.to_yaml(0)), place)
+    def _sheet(self, state: State, now: float, cells: int) -> list[Line]:
+        """The sheet's choices, and what the chosen one would write, which is found out once for each."""
+        sheet = state.sheet
+        ask = state.ask(sheet.number) if sheet else None
+        if sheet is None or ask is None:
+            return []
+        if self._previewed is None or self._previewed[0] != (sheet.number, sheet.choice):
+            draft = scopes.draft(ask.action, sheet.decision, sheet.targets)
+            preview = self._session.answering.preview(ask, draft, sheet.span)
+            self._previewed = (sheet.number, sheet.choice), View(ask.action.target, preview)
+        hint = state.hint.text if state.hint else ""
+        rows = state.height - 4 - (state.prompt is not None)
+        return sheet_lines(sheet, self._previewed[1], hint, state.armed(now), cells, rows)

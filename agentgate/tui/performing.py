@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentgate.doctor.remote import examine
-from agentgate.policy.errors import PolicyError
 from agentgate.session import Session
-from agentgate.tui import editing, filing, hearing, panes
+from agentgate.tui import editing, filing, hearing, panes, remembering
 from agentgate.tui.inputs import (
-    AlwaysRefused,
-    AskAlways,
     Effect,
     Examine,
     Give,
@@ -26,9 +23,6 @@ from agentgate.tui.inputs import (
     Quit,
     SendLeader,
     SetTheme,
-    SheetReady,
-    WriteFailed,
-    WriteRule,
 )
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.panes import Panes
@@ -79,30 +73,6 @@ def _give(to: Performing, effect: Give) -> None:
     to.session.gate.answer(effect.number, effect.verdict)
 
 
-def _ask_always(to: Performing, effect: AskAlways) -> None:
-    ask = to.desk.state.ask(effect.number)
-    if ask is None:
-        return
-    refusal = to.session.may_always(ask)
-    if refusal:
-        to.desk.tell(AlwaysRefused(refusal))
-    else:
-        to.overlay.draft = to.session.draft(ask)
-        to.desk.tell(SheetReady(effect.number))
-
-
-def _write_rule(to: Performing, effect: WriteRule) -> None:
-    """Write the rule that the sheet shows; the question's end comes back as an event."""
-    ask = to.desk.state.ask(effect.number)
-    draft = to.overlay.draft
-    if ask is None or draft is None:
-        return
-    try:
-        to.session.allow_always(ask, draft)
-    except (PolicyError, OSError) as error:
-        to.desk.tell(WriteFailed(str(error)))
-
-
 def _move(to: Performing, effect: Move) -> None:
     (to.overlay if effect.panel is None else to.room.panels[effect.panel]).move(effect.how)
 
@@ -129,8 +99,6 @@ async def _find_out(to: Performing) -> None:
 
 HANDLERS: dict[type[Effect], Handler] = {
     Give: _give,
-    AskAlways: _ask_always,
-    WriteRule: _write_rule,
     SendLeader: _send_leader,
     Move: _move,
     Leave: lambda to, effect: to.desk.spawn(to.desk.leave_after_output()),
@@ -139,6 +107,7 @@ HANDLERS: dict[type[Effect], Handler] = {
     **hearing.HANDLERS,
     **panes.HANDLERS,
     **filing.HANDLERS,
+    **remembering.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
     **editing.HANDLERS,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import history, palette, switching
+from agentgate.tui import history, longer, palette, switching
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.prompt import Prompt, type_key
@@ -17,7 +17,12 @@ from agentgate.tui.steps import Purpose, Step
 
 __all__ = ["PURPOSES", "Purpose", "changed", "typed"]
 
-PURPOSES: dict[str, Purpose] = {**history.PURPOSES, **palette.PURPOSES, **switching.PURPOSES}
+PURPOSES: dict[str, Purpose] = {
+    **history.PURPOSES,
+    **longer.PURPOSES,
+    **palette.PURPOSES,
+    **switching.PURPOSES,
+}
 
 
 def typed(state: State, event: Pressed, now: float) -> Step | None:

@@ -17,6 +17,7 @@ from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
+from agentgate.tui.sheet import Sheet
 from agentgate.tui.terminal.view import View
 
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "Check", "Hint", "State"]
@@ -79,8 +80,7 @@ class State:
     panel: Panel = Panel.QUEUE
     log: Panel = Panel.AUDIT
     cover: Cover = Cover.NONE
-    sheet: int | None = None
-    sheet_error: str = ""
+    sheet: Sheet | None = None
     asks: Asks = NONE
     selected: int | None = None
     subject: Subject | None = None

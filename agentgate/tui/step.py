@@ -34,7 +34,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import agents, checks, files, history, palette, switching
+from agentgate.tui import agents, checks, files, history, longer, palette, switching
 from agentgate.tui.agent_news import heard
 from agentgate.tui.commands import Context
 from agentgate.tui.fatigue import offer
@@ -49,9 +49,7 @@ from agentgate.tui.inputs import (
     Pasted,
     Pressed,
     Resized,
-    SheetReady,
     Subject,
-    WriteFailed,
 )
 from agentgate.tui.modes import Cover, Mode
 from agentgate.tui.pressing import press
@@ -66,6 +64,7 @@ _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **history.PARTS,
     **files.PARTS,
     **checks.PARTS,
+    **longer.PARTS,
     **switching.PARTS,
     **palette.PARTS,
 }
@@ -130,7 +129,7 @@ def _settle_subject(result: Step, ended: bool) -> Step:
     if state.prompt is not None:
         pass  # letters are letters; what is shown counts anew when the text is taken
     elif state.cover is Cover.SHEET and state.sheet is not None:
-        subject = Subject(state.sheet, sheet=True)
+        subject = Subject(state.sheet.number, sheet=True, choice=state.sheet.choice)
     elif state.cover is Cover.NONE and state.current is not None and state.plan.shows_ask:
         subject = Subject(state.current)
     if subject != state.subject:
@@ -145,12 +144,8 @@ def _note(state: State, event: Happening, now: float) -> State:
     match event:
         case Resized(width, height):
             return replace(state, width=width, height=height)
-        case SheetReady(number) if state.ask(number) and state.cover is Cover.NONE:
-            return replace(state, cover=Cover.SHEET, sheet=number, sheet_error="")
         case AlwaysRefused(why):
             return replace(state, hint=Hint(f"not always: {why}", now))
-        case WriteFailed(why):
-            return replace(state, sheet_error=why)
         case HintOver(at) if state.hint and state.hint.at == at:
             return replace(state, hint=None)
         case AgentStarted() | AgentEnded() | AgentLeft() | GateLost():
@@ -174,9 +169,9 @@ def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> S
         state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)
         if state.cover is Cover.ACTION:  # what was read is gone; the neighbour is another text
             state = replace(state, cover=Cover.NONE)
-    if state.sheet == ask.number:
+    if state.sheet and state.sheet.number == ask.number:
         gone = Hint("it no longer waits; no rule was written", now)
-        state = replace(state, cover=Cover.NONE, sheet=None, sheet_error="")
+        state = longer.closed(state)
         if isinstance(event, Withdrawn):
             state = replace(state, hint=gone)
     elif isinstance(event, Withdrawn):

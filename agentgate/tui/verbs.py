@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.actions import Verdict
-from agentgate.tui import checks, files, history, rules, switching
-from agentgate.tui.inputs import AskAlways, Examine, Give, Move, Moves, Quit, WriteRule
+from agentgate.tui import checks, files, history, longer, rules, switching
+from agentgate.tui.inputs import Examine, Give, Move, Moves, Quit
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
@@ -79,14 +79,13 @@ def _find_in_help(state: State, now: float) -> Step:
 
 
 def _close(state: State, now: float) -> Step:
-    return Step(replace(state, cover=Cover.NONE, sheet=None, sheet_error="", sought=""))
+    return Step(replace(longer.closed(state), sought=""))
 
 
 VERBS: dict[str, Verb] = {
+    **longer.VERBS,
     "allow": _verdict(Verdict.ALLOW),
     "deny": _verdict(Verdict.DENY),
-    "always": lambda state, now: when_armed(state, now, AskAlways),
-    "write": lambda state, now: when_armed(state, now, WriteRule),
     "control": lambda state, now: Step(to_control(state)),
     "agent": lambda state, now: Step(to_agent(state)),
     "cancel": just(hint=None),

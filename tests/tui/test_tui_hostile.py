@@ -7,6 +7,7 @@ import re
 import sys
 import time
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,22 +17,26 @@ from room_kit import INSTALL, ask, install, make_session, room, text_of, until
 from textual.pilot import Pilot
 
 from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source, Verdict
+from agentgate.answering import Placed, Preview
 from agentgate.audit import format as audit_format
 from agentgate.audit.record import Record
 from agentgate.cli import box
 from agentgate.escape import printable
 from agentgate.gate.events import Ask, Decided, GateLost, Notice
+from agentgate.policy.scopes import Scope
+from agentgate.policy.spans import Span
 from agentgate.tui import bars
 from agentgate.tui.agents import Agent
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.asks import Asks
 from agentgate.tui.ink import plain
 from agentgate.tui.launch import summary
+from agentgate.tui.sheet import Sheet
 from agentgate.tui.state import State
 from agentgate.tui.widgets.audit import Entry, entry_line
-from agentgate.tui.widgets.covers import Sheet, sheet_lines
 from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.queue import card
+from agentgate.tui.widgets.sheet import View, sheet_lines
 
 LEADER = "ctrl+right_square_bracket"
 PIECES = [
@@ -68,6 +73,9 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     answer = Answer(Verdict.DENY, Source.OPERATOR, ruling, text)
     record = Record(0.0, asked.action, ruling, answer, 0, "kernel")
     state = State(asks=Asks((asked,)), agents=(Agent(text, lost=text),), shown=text, policy_error=text)
+    scopes = (Scope(text, (text,)), Scope(text, (), text))
+    sheet = Sheet(1, Decision.DENY, scopes, 0, past={(text,): text})
+    view = View(text, Preview(text, (Placed(1, text, False), Placed(2, text, True))))
     lines = [
         *card(asked, 3.0, True, cells),
         *describe(asked, text, 3.0, "", True, cells),
@@ -75,8 +83,9 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
         bars.alert(state, cells),
         bars.header(state, bars.Facts(text, "kernel", text, "ab12"), cells),
         *bars.banner(state, cells, 3),
-        *sheet_lines(Sheet(text, (text,), text), text, "", True, cells),
-        *sheet_lines(Sheet(text, (text,), text), "", text, True, cells),
+        *sheet_lines(sheet, view, text, True, cells, 20),
+        *sheet_lines(replace(sheet, error=text, span=Span.ONCE), view, "", True, cells, 20),
+        *sheet_lines(sheet, View(text, Preview(error=text)), "", True, cells, 20),
     ]
     shown = [plain(line) for line in lines]
     shown += box.lines(

@@ -24,6 +24,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
+from agentgate.policy.scopes import Scope
 from agentgate.tui.asks import Asks
 from agentgate.tui.commands import LEADER
 from agentgate.tui.inputs import (
@@ -46,7 +47,9 @@ from agentgate.tui.inputs import (
     WriteFailed,
     WriteRule,
 )
+from agentgate.tui.longer import ForProcess, ForSession
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.sheet import Sheet
 from agentgate.tui.state import ARM_SECONDS, State
 from agentgate.tui.step import step
 
@@ -55,6 +58,11 @@ ALLOW = Answer(Verdict.ALLOW, Source.OPERATOR)
 
 def question(number: int) -> Ask:
     return Ask(number, install(f"p{number}", 4000 + number), INSTALL, 0.0, "kernel")
+
+
+def sheet(number: int) -> Sheet:
+    scopes = (Scope("this", ("npm ci",)), Scope("not this", (), "too wide"), Scope("all", ("npm", "npm *")))
+    return Sheet(number, Decision.ALLOW, scopes, 0)
 
 
 @dataclass
@@ -291,12 +299,12 @@ def test_clicks_change_mode_and_select(play: Play) -> None:
 def test_always_shows_a_sheet_and_enter_writes_once_it_was_read(play: Play) -> None:
     play.ask(1).at(1).keys(LEADER, "tab", "A")
     assert play.effects == [AskAlways(1)]
-    play.do(SheetReady(1))
+    play.do(SheetReady(sheet(1)))
     assert play.state.cover is Cover.SHEET
     assert play.keys("enter").effects == []
     assert play.at(1.5).keys("enter").effects == [WriteRule(1)]
     play.do(WriteFailed("policy.yaml: cannot be written"))
-    assert play.state.sheet_error == "policy.yaml: cannot be written"
+    assert play.state.sheet and play.state.sheet.error == "policy.yaml: cannot be written"
     assert play.state.ask(1)
     assert play.keys("escape").state.cover is Cover.NONE
     assert play.keys("a").effects == []  # what was covered must be seen again first
@@ -314,13 +322,13 @@ def test_a_refused_always_says_why(play: Play) -> None:
 
 
 def test_the_sheet_closes_when_its_question_ends(play: Play) -> None:
-    play.ask(1, 2).at(1).keys(LEADER, "tab", "A").do(SheetReady(1)).settle(1)
+    play.ask(1, 2).at(1).keys(LEADER, "tab", "A").do(SheetReady(sheet(1))).settle(1)
     assert play.state.cover is Cover.NONE
     assert play.at(9).keys("enter").effects == []
 
 
 def test_a_sheet_for_a_question_that_is_gone_never_opens(play: Play) -> None:
-    assert play.ask(1).do(SheetReady(5)).state.cover is Cover.NONE
+    assert play.ask(1).do(SheetReady(sheet(5))).state.cover is Cover.NONE
 
 
 def test_verdict_keys_do_nothing_below_a_cover(play: Play) -> None:
@@ -400,12 +408,10 @@ _HAPPENINGS = st.one_of(
     st.builds(lambda n: Asked(question(n)), st.integers(1, 5)),
     st.builds(lambda n: Settled(question(n), ALLOW), st.integers(1, 5)),
     st.builds(lambda n: Withdrawn(question(n)), st.integers(1, 5)),
-    st.builds(SheetReady, st.integers(1, 5)),
+    st.builds(lambda n: SheetReady(sheet(n)), st.integers(1, 5)),
     st.builds(Clicked, st.sampled_from([None, *Panel]), st.integers(1, 5)),
     st.builds(Resized, st.sampled_from([10, 80, 120, 200]), st.sampled_from([4, 24, 60])),
-    st.sampled_from([LEADER, "a", "d", "A", "tab", "j", "k", "3", "1", "escape", "enter", "q", "y"]).map(
-        Pressed
-    ),
+    st.sampled_from([LEADER, *"adstADujkeqy31", "tab", "escape", "enter", "left"]).map(Pressed),
 )
 
 
@@ -426,9 +432,10 @@ def test_a_verdict_only_ever_goes_to_what_was_shown_for_long_enough(
         before = play.state
         play.do(happening)
         for effect in play.effects:
-            if isinstance(effect, Give | WriteRule | AskAlways):
+            if isinstance(effect, Give | WriteRule | AskAlways | ForSession | ForProcess):
                 subject, since = shown
-                assert subject == Subject(effect.number, isinstance(effect, WriteRule))
+                choice = before.sheet.choice if before.sheet and isinstance(effect, WriteRule) else ""
+                assert subject == Subject(effect.number, isinstance(effect, WriteRule), choice)
                 assert play.now - since >= ARM_SECONDS
                 assert before.ask(effect.number)
         if play.state.subject != shown[0]:

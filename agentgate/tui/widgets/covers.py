@@ -1,11 +1,9 @@
-"""What lies over the room: the help, the sheet of an "always" rule, the question about quitting.
+"""What lies over the room: the help, the question about quitting, and whatever else is read there.
 
 They only show. Keys are the app's, as everywhere; see ``commands.py``.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,24 +13,15 @@ from textual.screen import ModalScreen
 
 from agentgate.tui import commands
 from agentgate.tui.commands import Command, Context
-from agentgate.tui.ink import Ink, Line, fold, outside
+from agentgate.tui.ink import Ink, Line, fold
 from agentgate.tui.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.lines import Lines
 
-__all__ = ["Cover", "Sheet", "cells", "help_lines", "quit_lines", "sheet_lines"]
+__all__ = ["Cover", "cells", "help_lines", "quit_lines"]
 
 
 WIDEST = 84
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What the sheet of an "always" shows: the action's target, the rule's lines, where it will stand."""
-
-    target: str
-    rule: tuple[str, ...]
-    place: str
 
 
 def cells(width: int) -> int:
@@ -59,23 +48,6 @@ def help_lines(keymap: Keymap, cells: int, sought: str = "") -> list[Line]:
 def _has(keymap: Keymap, command: Command, sought: str) -> bool:
     keys = ", ".join(commands.key_label(key) for key in command.keys)
     return sought in f"{keys} {keymap.said(command.help)} {command.id}".lower()
-
-
-def sheet_lines(sheet: Sheet, error: str, hint: str, armed: bool, cells: int) -> list[Line]:
-    ink = Ink.KEY if armed else Ink.IDLE
-    lines = fold((("allows now: ", Ink.DIM), (outside(sheet.target, 2000), Ink.STRONG)), cells, indent=2)
-    lines += [(), *fold((("writes into ", Ink.DIM), (outside(sheet.place), Ink.PLAIN)), cells, indent=2), ()]
-    for text in sheet.rule:
-        lines += fold((("│ ", Ink.DIM), (outside(text), Ink.ALLOW)), cells, indent=4)
-    lines += [
-        (),
-        (("enter", ink), (" write it and allow   ", Ink.DIM), ("esc", Ink.KEY), (" close", Ink.DIM)),
-    ]
-    if error:
-        lines += [(), *fold((("not written: ", Ink.DENY), (outside(error, 1000), Ink.DENY)), cells)]
-    elif hint:
-        lines += [(), *fold(((outside(hint, 1000), Ink.WAIT),), cells)]
-    return lines
 
 
 def quit_lines(running: int, waiting: int, cells: int) -> list[Line]:
