@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 
 from agentgate import __version__
-from agentgate.cli import audit, check, doctor, drill, exits, init, policy, run, tui, undo
+from agentgate.cli import audit, check, completion, doctor, drill, exits, init, policy, run, tui, undo
 from agentgate.cli.options import Parser, UsageError
 from agentgate.escape import printable
 
 __all__ = ["main"]
 
-_COMMANDS = (tui, run, init, check, policy, audit, undo, doctor, drill)
+_COMMANDS = (tui, run, init, check, policy, audit, undo, doctor, drill, completion)
 _WITH_COMMAND = ("run", "tui")  # what stands behind "--" is the agent's command, not ours to read
 
 _EXAMPLE = """\

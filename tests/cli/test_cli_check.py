@@ -198,7 +198,11 @@ def test_check_reads_the_policy_it_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "no command (tui, run, init, check, policy, audit, undo, doctor, drill; see agentgate --help)"),
+        (
+            (),
+            "no command (tui, run, init, check, policy, audit, undo, doctor, drill, completion; "
+            "see agentgate --help)",
+        ),
         (("check",), "the following arguments are required: ACTION, TARGET (see agentgate check --help)"),
         (("check", "exec"), "check exec: no target (see agentgate check --help)"),
         (("check", "fs_write", ""), "check fs_write: no target (see agentgate check --help)"),
