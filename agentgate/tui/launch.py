@@ -16,11 +16,24 @@ from agentgate.tui.state import State
 __all__ = ["pane_environment", "summary", "terminal_is_gone", "terminal_output"]
 
 
+_TERMINAL_NAMES = frozenset(
+    "COLUMNS LINES TERMCAP TERM_SESSION_ID TERM_FEATURES TERMINAL_EMULATOR TERMINFO WINDOWID WT_SESSION "
+    "WT_PROFILE_ID VTE_VERSION COLORFGBG LC_TERMINAL LC_TERMINAL_VERSION STY INSIDE_EMACS".split()
+)
+_TERMINAL_PREFIXES = (
+    "TMUX", "ZELLIJ", "KITTY_", "GHOSTTY_", "WEZTERM_", "ITERM_", "ALACRITTY_", "KONSOLE_", "XTERM_",
+)  # fmt: skip
+
+
+def _of_a_terminal(name: str) -> bool:
+    """Whether a variable tells programs which terminal or multiplexer they run in: the agent runs in none of
+    those, and would wrap its sequences for it, or ask it for things."""
+    return name in _TERMINAL_NAMES or name.startswith(_TERMINAL_PREFIXES)
+
+
 def pane_environment(env: Mapping[str, str]) -> dict[str, str]:
     """What the agent's terminal says of itself: the pane's own emulator, not the operator's terminal."""
-    mine = dict(env)
-    for name in ("COLUMNS", "LINES", "TERM_SESSION_ID", "TERMCAP", "WT_SESSION", "KITTY_WINDOW_ID"):
-        mine.pop(name, None)
+    mine = {name: value for name, value in env.items() if not _of_a_terminal(name)}
     mine.update(
         TERM="xterm-256color",
         COLORTERM="truecolor",
