@@ -57,6 +57,7 @@ from agentgate.tui.prompt import insert
 from agentgate.tui.purposes import changed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, to_agent, to_control, to_panel
+from agentgate.tui.switching import AgentClosed
 
 __all__ = ["step"]
 
@@ -99,7 +100,7 @@ def step(state: State, event: Happening, now: float) -> Step:
             result = _PARTS[type(event)](state, event, now)
         case _:
             result = Step(_note(state, event, now))
-    return _settle_subject(result, ended=isinstance(event, AgentEnded | Settled | Withdrawn))
+    return _settle_subject(result, ended=isinstance(event, AgentEnded | AgentClosed | Settled | Withdrawn))
 
 
 def _note_pace(state: State, ask: Ask, answer: Answer, now: float) -> State:

@@ -99,6 +99,26 @@ def test_control_mode_decides_the_same(room: Tmux, world: World) -> None:
     room.wait("42")
 
 
+def test_a_second_agent_beside_the_first(room: Tmux, world: World) -> None:
+    room.keys(LEADER, "c")
+    room.wait("new agent  bash --norc --noprofile")
+    room.keys("Enter")
+    room.wait("[2 bash-2] ● runs")
+    room.wait("ready$")
+    room.type("cp seed grown")
+    room.verdict("a")
+    room.wait(lambda: (world.project / "grown").exists())
+    room.keys(LEADER, "1")
+    room.wait("[1 bash]")
+    room.type("exit 5")
+    room.wait("[1 bash] ■ ended, status 5")
+    room.keys(LEADER, "k")
+    room.wait(lambda: "1 bash" not in room.screen)
+    room.type("exit 0")
+    room.wait("[status 5]")
+    assert [(entry["agent"], entry["target"]) for entry in asked(world)] == [("bash-2", "cp seed grown")]
+
+
 def test_kill_9_of_the_room_ends_everything_and_lets_nothing_through(room: Tmux, world: World) -> None:
     room.type("sleep 1234 &")
     room.type("cp seed late")

@@ -12,6 +12,7 @@ from room_kit import INSTALL, armed, ask, install, make_session, room, text_of, 
 from textual.pilot import Pilot
 
 from agentgate.actions import Verdict
+from agentgate.gate.events import AgentEnded, AgentLeft, Ask, Asked, GateLost
 from agentgate.intercept.kernel.backend import missing
 from agentgate.session import Session
 from agentgate.settings import GateChoice
@@ -20,8 +21,11 @@ from agentgate.tui.agents import Agent
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.attention import Attention
 from agentgate.tui.ink import plain, width
+from agentgate.tui.inputs import Drawn, Effect, Give, Happening, Leave, Pressed, Subject
 from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
+from agentgate.tui.step import step
+from agentgate.tui.switching import AgentClosed, AgentFailed
 
 LEADER = "ctrl+right_square_bracket"
 SHELL = ("bash", "--norc", "--noprofile")
@@ -298,3 +302,52 @@ async def test_title_and_hints_name_the_agent(tmp_path: Path, monkeypatch: pytes
         await pilot.press(*"sleep 0.3; printf '\\a'", "enter", LEADER, "1")
         await until(lambda: "demo-2 rang its bell" in text_of(app), pilot)
         assert app.state.shown == "demo"
+
+
+def play(state: State, *happened: Happening) -> tuple[State, list[Effect]]:
+    effects: list[Effect] = []
+    for happening in happened:
+        result = step(state, happening, 10.0)
+        state, effects = result.state, [*effects, *result.effects]
+    return state, effects
+
+
+TWO = State(agents=(Agent("claude", 1), Agent("codex", 2)), shown="claude")
+
+
+def test_the_room_is_left_with_the_last_agent_only() -> None:
+    state, effects = play(TWO, AgentEnded(3, "claude"))
+    assert state.status is None and effects == []
+    state, effects = play(state, AgentEnded(5, "codex"))
+    assert state.status == 3 and effects == [Leave()]
+    state, effects = play(TWO, AgentEnded(3, "claude"), AgentFailed("codex", "no"))
+    assert effects == []  # so that one can read why
+    state, effects = play(state, AgentClosed("codex"))
+    assert state.status == 3 and effects == [Leave()]
+
+
+def test_news_of_one_agent_say_whose_they_are() -> None:
+    hint = play(TWO, AgentEnded(3, "codex"))[0].hint
+    assert hint and hint.text == "codex ended with status 3"
+    hint = play(TWO, AgentLeft(0, 2, "codex"))[0].hint
+    assert hint and hint.text.startswith("codex ended with status 0; 2 processes that it started go on")
+    state, _ = play(TWO, GateLost("the warden ended", "codex"))
+    assert state.lost == "codex: the warden ended" and not state.gone
+    assert play(state, GateLost("so did this", "claude"))[0].gone
+    assert play(state, AgentEnded(0, "claude"))[0].gone
+
+
+def test_where_one_is_lost_only_the_others_questions_can_be_answered() -> None:
+    ask = Ask(1, install("x"), INSTALL, 0.0, "kernel", "claude")
+    state, _ = play(TWO, GateLost("the warden ended", "codex"), Asked(ask), Drawn(Subject(1)))
+    result = step(state, Pressed(LEADER), 20.0)
+    assert step(result.state, Pressed("a"), 20.0).effects == (Give(1, Verdict.ALLOW),)
+    state, _ = play(state, GateLost("so did this", "claude"))
+    result = step(state, Pressed(LEADER), 30.0)
+    assert step(result.state, Pressed("a"), 30.0).effects == ()
+
+
+def test_no_more_agents_than_keys_for_them() -> None:
+    state = State(agents=tuple(Agent(str(number), number) for number in range(1, 10)), shown="1")
+    state, _ = play(state, Pressed(LEADER), Pressed("c"))
+    assert state.prompt is None and state.hint and "9 agents are as many" in state.hint.text
