@@ -115,7 +115,7 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def choose_theme(self, name: str) -> None:
         """Show everything in the theme of that name, one of ``theme.NAMES``."""
-        self.register_theme(theme(name))
+        self.register_theme(theme(name, sixteen=self.console.color_system == "standard"))
         self.theme = name
 
     def get_default_screen(self) -> Room:

@@ -211,16 +211,16 @@ def prompt(typed: Prompt, cells: int) -> Line:
     return spread((*label, (before, Ink.PLAIN), (under, Ink.CURSOR), rest), right, cells)
 
 
-def alert(state: State, cells: int) -> Line:
-    """The line where neither queue nor action has room: the question that keys are about, and how many
-    more."""
+def alert(state: State, mark: str, cells: int) -> Line:
+    """The line where neither queue nor action has room: the question that keys are about, how many more,
+    and the session's mark, which nobody else can paint there."""
+    sign: Line = ((f" {mark} ", Ink.DIM),)
     ask = state.ask(state.current) or (state.asks[0] if state.asks else None)
     if ask is None:
-        return ((" nothing waits", Ink.DIM),)
+        return spread(((" nothing waits", Ink.DIM),), sign, cells)
     more = len(state.asks) - 1
-    right: Line = ((f"+{more} more ", Ink.WAIT),) if more else ((" ", Ink.PLAIN),)
-    mark = words.wait_mark(ask.ruling)
-    left: Line = ((" ", Ink.PLAIN), mark, (f" {ask.action.kind.value} ", Ink.DIM))
+    right: Line = ((f"+{more} more", Ink.WAIT), *sign) if more else sign
+    left: Line = ((" ", Ink.PLAIN), words.wait_mark(ask.ruling), (f" {ask.action.kind.value} ", Ink.DIM))
     room = cells - width(left) - width(right) - 1
     shown = words.middle(words.target(ask.action), room)
     return spread((*left, (shown, Ink.STRONG)), right, cells)

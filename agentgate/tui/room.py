@@ -112,7 +112,7 @@ class Room(Screen[None], inherit_bindings=False):
         self.header.show(bars.header(state, facts, width, now))
         self.hints.show(bars.hints(state, armed, not refusal, width))
         if plan.alert:
-            self.alert.show(bars.alert(state, width))
+            self.alert.show(bars.alert(state, facts.mark, width))
         if plan.tabs:
             self.tabs.show(bars.tabs(state, width))
         if plan.agent_tabs:

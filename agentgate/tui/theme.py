@@ -161,6 +161,16 @@ NAMES = tuple(_KNOWN)
 """What can be chosen, ours first."""
 
 
-def theme(name: str) -> Theme:
-    """One of `NAMES`, ready to be registered."""
-    return _whole(_KNOWN[name])
+def theme(name: str, sixteen: bool = False) -> Theme:
+    """One of `NAMES`, ready to be registered. ``sixteen``: for a terminal of 16 colours."""
+    return _for_sixteen(_whole(_KNOWN[name])) if sixteen else _whole(_KNOWN[name])
+
+
+def _for_sixteen(whole: Theme) -> Theme:
+    """With colours of a dark theme that stay apart when each becomes the nearest of the sixteen: our blue
+    would be the grey of plain text, and the chosen row black like all others."""
+    if not whole.dark:
+        return whole
+    inks = {"ink-allow": "#55ffff", "ink-deny": "#ff5555", "ink-wait": "#ffff55", "ink-guard": "#ff55ff"}
+    variables = {**whole.variables, **inks}
+    return replace(whole, panel="#0000aa", variables=variables)

@@ -80,7 +80,7 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
         *card(asked, 3.0, True, cells),
         *describe(asked, text, 3.0, "", True, cells),
         entry_line(Entry.of(record), cells),
-        bars.alert(state, cells),
+        bars.alert(state, "abcd", cells),
         bars.header(state, bars.Facts(text, "kernel", text, "ab12"), cells),
         *bars.banner(state, cells, 3),
         *sheet_lines(sheet, view, text, True, cells, 20),

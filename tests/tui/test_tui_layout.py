@@ -54,6 +54,11 @@ def test_nothing_overlaps_and_nothing_is_off_the_screen(
         assert box.width > 0
         assert box.height > 0
         assert not [other for other in here[index + 1 :] if overlap(box, other)]
+    ours = [made.header, made.hints, made.banner]
+    if not made.over:  # else the panels' layer is before the agent's
+        ours += [*made.panels.values(), made.divider, made.alert]
+    for box in ours:  # the agent can paint nothing where we ask
+        assert box is None or not overlap(made.agent, box)
     assert made.over == any(overlap(made.agent, box) for box in here)
     if mode is Mode.CONTROL:
         assert panel in made.panels

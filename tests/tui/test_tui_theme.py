@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from textual.color import Color
 
 from agentgate.tui.ink import Ink
@@ -39,3 +41,20 @@ def test_ours_come_first_and_none_depends_on_unknown_colours() -> None:
     assert NAMES[:3] == ("agentgate-dark", "agentgate-light", "agentgate-contrast")
     assert "nord" in NAMES
     assert not [name for name in NAMES if name.startswith("ansi")]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if THEMES[name].dark])
+def test_with_16_colours_what_differs_in_meaning_differs_in_colour(name: str) -> None:
+    made = theme(name, sixteen=True)
+    shown = {
+        meaning: RichColor.parse(value).downgrade(ColorSystem.STANDARD).number
+        for meaning, value in {
+            "plain": made.to_color_system().generate()["foreground"],
+            **{ink: made.variables[f"ink-{ink}"] for ink in ("allow", "deny", "wait", "guard")},
+        }.items()
+    }
+    assert len(set(shown.values())) == len(shown), shown
+    ground, row = made.background or "#000000", made.panel or ""
+    assert RichColor.parse(row).downgrade(ColorSystem.STANDARD) != RichColor.parse(ground).downgrade(
+        ColorSystem.STANDARD
+    )

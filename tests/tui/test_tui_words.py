@@ -89,7 +89,7 @@ def test_nothing_from_outside_reaches_the_screen_raw() -> None:
         *card(ask, 3.0, True, 60),
         entry_line(entry, 100),
         entry_line(entry, 40),
-        bars.alert(state, 80),
+        bars.alert(state, "abcd", 80),
         bars.header(state, facts, 120),
         *bars.banner(step(state, GateLost(HOSTILE), 0.0).state, 80, 3),
     ]
@@ -205,10 +205,10 @@ def test_hints_name_the_keys_of_where_one_is() -> None:
 
 def test_the_alert_line_counts_the_others() -> None:
     asks = Asks(Ask(n, install("chalk"), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
-    text = plain(bars.alert(State(asks=asks), 80))
+    text = plain(bars.alert(State(asks=asks), "abcd", 80))
     assert text.startswith(" ? WAIT exec npm install chalk")
-    assert text.rstrip().endswith("+2 more")
-    assert plain(bars.alert(State(), 80)) == " nothing waits"
+    assert text.rstrip().endswith("+2 more abcd")
+    assert plain(bars.alert(State(), "abcd", 80)).split() == ["nothing", "waits", "abcd"]
 
 
 def test_a_tab_is_where_its_word_is() -> None:
