@@ -31,10 +31,10 @@ def fill(source: int, target: int, limit: int) -> int:
     """Copy up to ``limit`` bytes from the beginning of ``source`` to where ``target`` stands; how many there
     were. Raises OSError."""
     done = 0
-    while done < limit:
-        part = os.pread(source, min(_PART, limit - done), done)
-        if not part:
-            break
+    wanted = 0
+    while done == wanted and done < limit:  # less than asked for is the end of the file
+        wanted = min(limit, done + _PART)
+        part = os.pread(source, wanted - done, done)
         view = memoryview(part)
         while view:
             view = view[os.write(target, view) :]

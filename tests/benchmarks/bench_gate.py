@@ -244,7 +244,7 @@ def main() -> None:
     args = parser.parse_args()
     choices = list(SecretsChoice) if args.secrets == "both" else [SecretsChoice(args.secrets)]
     base = Path(tempfile.mkdtemp(prefix="agentgate-bench-", dir="/dev/shm"))
-    env = dict(os.environ, npm_config_cache=str(base / "npm-cache"))
+    env = dict(os.environ, npm_config_cache=str(base / "npm-cache"), XDG_STATE_HOME=str(base / "state"))
     policy = base / "gate" / "policy.yaml"
     policy.parent.mkdir()
     policy.write_text(POLICY)

@@ -22,7 +22,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from agentgate.actions import Kind
 from agentgate.changes.copy import attributes
@@ -36,9 +35,10 @@ __all__ = ["Before"]
 LINES_MAX = 100_000
 _BATCH = 1 << 16  # bytes of lines
 _DELAY = 0.1  # seconds that a line may wait while calls come in
-_NO_FILES = (b"/proc/", b"/sys/", b"/dev/")
+_NO_FILES = (b"/proc/", b"/sys/")
 
 _META, _WHOLE = 1, 2
+_NONE: dict[str, str] = {}
 
 # To be called once the change was made (True), or was not because of an error (False).
 Done = Callable[[bool], None]
@@ -223,7 +223,7 @@ class Before:
         if held.path and not self._own_path(held.path):
             folder, _, name = held.path.rpartition(b"/")
             if not self._level(folder or b"/", name):
-                self._note(replace(_entry(held.path, held.status), attributes=attributes(held.again)), _META)
+                self._note(_entry(held.path, held.status, attributes(held.again)), _META)
         return None
 
     def _moved(self, source: Place, target: Place, *, swapped: bool = False) -> None:
@@ -302,15 +302,16 @@ class Before:
         path = held.path
         if not path or path.startswith(_NO_FILES) or self._own_path(path):
             return None
-        entry = _entry(path, status)
         copy: Copy | None = None
-        if entry.was is Was.LINK and isinstance(held, Place):
-            entry = replace(entry, target=os.fsdecode(os.readlink(held.name, dir_fd=held.fd)))
-        elif entry.was is Was.FILE:
+        if stat.S_ISREG(status.st_mode):
             copy = self._copies.make(held, status, going=going)
             if moves and not copy.name:
                 return copy
-            entry = replace(entry, kept=copy.name, why=copy.why, attributes=copy.attributes)
+            entry = _entry(path, status, copy.attributes, kept=copy.name, why=copy.why)
+        elif stat.S_ISLNK(status.st_mode) and isinstance(held, Place):
+            entry = _entry(path, status, target=os.fsdecode(os.readlink(held.name, dir_fd=held.fd)))
+        else:
+            entry = _entry(path, status)
         self._note(entry, _WHOLE)
         return copy
 
@@ -348,7 +349,10 @@ class Before:
             self._tell(f"{what}: {why}")
 
 
-def _entry(path: bytes, status: os.stat_result) -> Entry:
+def _entry(
+    path: bytes, status: os.stat_result, attributes: dict[str, str] = _NONE, *,
+    kept: str = "", why: str = "", target: str = "",
+) -> Entry:  # fmt: skip
     mode = status.st_mode
     if stat.S_ISREG(mode):
         was = Was.FILE
@@ -357,6 +361,6 @@ def _entry(path: bytes, status: os.stat_result) -> Entry:
     else:
         was = Was.DIR if stat.S_ISDIR(mode) else Was.OTHER
     return Entry(
-        os.fsdecode(path), was, mode=mode, uid=status.st_uid, gid=status.st_gid, size=status.st_size,
-        mtime=status.st_mtime_ns, atime=status.st_atime_ns, inode=status.st_ino, links=status.st_nlink,
+        os.fsdecode(path), was, kept, why, mode, status.st_uid, status.st_gid, status.st_size,
+        status.st_mtime_ns, status.st_atime_ns, status.st_ino, status.st_nlink, target, attributes,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Runs sequences of file calls and tells what each said and what became of the tree.
 
-``fileops.py DIRECTORY``: for N = 0, 1, ...: waits for DIRECTORY/N.json (a list of calls), runs it in a fresh
-directory, prints a line of JSON. An empty list ends it.
+``fileops.py DIRECTORY``: for N = 0, 1, ...: waits for DIRECTORY/N.json (a list of calls), runs it in the
+directory DIRECTORY/N, a fresh one if there is none, prints a line of JSON. An empty list ends it.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def snapshot(root: Path) -> dict[str, Any]:
 
 
 def play(root: Path, steps: list[list[Any]]) -> dict[str, Any]:
-    (root / "in").mkdir(parents=True)
+    (root / "in").mkdir(parents=True, exist_ok=True)
     os.chdir(root / "in")
     os.umask(0o022)
     machine = Machine()
