@@ -156,7 +156,7 @@ class PolicyFile:
         label = self.label if self.path else self.new_path.name
         text = edit(decode(data, self.label), label)
         change = Change(what, self.path, self.label, data, text.encode("utf-8"))
-        if change.after == data:
+        if change.after == data and self.path is not None:
             policy = load_text(text, label)
             check(policy)
             return policy

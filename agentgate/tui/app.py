@@ -28,7 +28,7 @@ from textual.message import Message
 
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
 from agentgate.session import Session
-from agentgate.tui import attention, bars, hearing, pointing
+from agentgate.tui import attention, bars, editors, hearing, pointing
 from agentgate.tui.agents import Agent
 from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
@@ -54,6 +54,7 @@ from agentgate.tui.switching import suggested
 from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
 from agentgate.tui.widgets import covers
+from agentgate.tui.widgets.program import Program
 from agentgate.tui.widgets.queue import QueuePanel
 
 __all__ = ["GATE_LOST", "ControlRoom"]
@@ -301,6 +302,9 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         self.tell(Resized(event.size.width, event.size.height))
+
+    def on_program_ended(self, message: Program.Ended) -> None:
+        editors.program_ended(self._performing, message.status)
 
     def on_queue_panel_picked(self, message: QueuePanel.Picked) -> None:
         self.tell(Clicked(Panel.QUEUE, message.number))

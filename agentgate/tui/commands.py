@@ -38,6 +38,7 @@ class Context(StrEnum):
     READ = "When reading this help, an action, a rule or what holds"
     PROMPT = "When typing a text into the bottom line"
     FORM = "In an editor or a form"
+    PROGRAM = "In your own editor"
 
 
 PANELS = {
@@ -130,6 +131,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", _C, ("colon",), "All commands, by a few letters of what they do", "all"),
     Command("help", _C, ("question_mark", "f1"), "This help", "help"),
     Command("quit", _C, ("q",), "Leave; asks first while the agent runs or something waits", "quit"),
+    Command("rule-edit", _P, ("e",), "Edit the chosen rule in a form", "edit"),
+    Command("rule-new", _P, ("n",), "A new rule in front of the chosen one", "new"),
+    Command("policy-text", _P, ("E",), "Edit the text of the policy file", "text"),
+    Command("policy-program", _P, ("o",), "Open the policy file in $VISUAL, $EDITOR or vi"),
+    Command("save-editor", Context.FORM, ("ctrl+s",), "Write it, and put it in force", "write"),
+    Command("close-editor", Context.FORM, ("escape",), "Close; asks first when something would be lost"),
+    Command("close-editor", Context.PROGRAM, ("f12",), "End the program, as if its window was closed"),
     Command("rule-down", _P, ("J",), "Move the chosen rule down", "move rule"),
     Command("rule-up", _P, ("K",), "Move the chosen rule up"),
     Command("rule-switch", _P, ("space",), "Switch the chosen rule off, or on again", "on/off"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-__all__ = ["LOGS", "Cover", "Mode", "Panel"]
+__all__ = ["EDITORS", "LOGS", "Cover", "Mode", "Panel"]
 
 
 class Mode(StrEnum):
@@ -42,8 +42,15 @@ class Cover(StrEnum):
     SHEET = "sheet"
     QUIT = "quit"
     HEALTH = "health"
+    RULE_FORM = "rule form"
+    POLICY_TEXT = "policy text"
+    PROGRAM = "program"
     PASTE = "paste"
     LINK = "link"
     PALETTE = "palette"
     DIFF = "diff"
     BACK = "back"
+
+
+EDITORS = (Cover.RULE_FORM, Cover.POLICY_TEXT, Cover.PROGRAM)
+"""The covers that take text: all keys but a few go on to them."""

@@ -15,8 +15,10 @@ from agentgate.tui.modes import Cover
 from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
+from agentgate.tui.whatif import WhatIf
 from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
+from agentgate.tui.widgets.editor import Editor
 from agentgate.tui.widgets.files import back_lines, diff_lines
 from agentgate.tui.widgets.health import Health, health_lines
 from agentgate.tui.widgets.sheet import View, sheet_lines
@@ -39,7 +41,8 @@ _TITLES = {
 
 
 class Overlay:
-    """``health`` is what was found out of this machine."""
+    """``health`` is what was found out of this machine; ``editor`` the open cover that takes text,
+    ``whatif`` what tries what is typed there."""
 
     def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
@@ -47,9 +50,14 @@ class Overlay:
         self._session = session
         self._screen: covers.Cover | None = None
         self._previewed: tuple[tuple[int, str], View] | None = None
+        self.editor: Editor | None = None
+        self.whatif: WhatIf | None = None
         self.health = Health()
 
     def show(self, state: State, now: float) -> None:
+        if self.editor is not None:
+            self.editor.waiting(len(state.asks))
+            return
         if state.cover is Cover.NONE:
             self._previewed = None
             if self._screen is not None:
@@ -88,6 +96,16 @@ class Overlay:
             lines = self._sheet(state, now, cells)
         prompt = bars.prompt(state.prompt, state.width) if state.prompt else None
         self._screen.show(lines, state.width, state.height, prompt, chosen)
+
+    def open(self, editor: Editor) -> None:
+        """Put a cover over the room that takes text; the state has to say so too."""
+        self.editor = editor
+        self._app.push_screen(editor)
+
+    def close_editor(self) -> None:
+        if self.editor is not None:
+            self.editor = None
+            self._app.pop_screen()
 
     def move(self, how: str) -> None:
         if self._screen is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from agentgate.doctor.remote import examine
 from agentgate.session import Session
-from agentgate.tui import editing, filing, hearing, panes, remembering
+from agentgate.tui import editing, editors, filing, hearing, panes, remembering
 from agentgate.tui.inputs import (
     Effect,
     Examine,
@@ -110,4 +110,5 @@ HANDLERS: dict[type[Effect], Handler] = {
     **remembering.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
     **editing.HANDLERS,
+    **editors.HANDLERS,
 }

@@ -37,6 +37,9 @@ _COVERED = {
     Cover.PASTE: Context.CHECK,
     Cover.LINK: Context.CHECK,
     Cover.BACK: Context.BACK,
+    Cover.RULE_FORM: Context.FORM,
+    Cover.POLICY_TEXT: Context.FORM,
+    Cover.PROGRAM: Context.PROGRAM,
 }
 
 
@@ -180,8 +183,8 @@ class State:
     def takes(self, key: str) -> bool:
         """Whether the room acts on ``key``. If not, the widget that has the focus gets it: the agent's
         terminal, or an editor."""
-        if self.context is Context.FORM:
-            return self.keys.find(Context.FORM, key) is not None
+        if self.context in (Context.FORM, Context.PROGRAM):
+            return self.keys.find(self.context, key) is not None
         return not self.agent_has_keys_for(key)
 
     def ask(self, number: int | None) -> Ask | None:

@@ -34,7 +34,7 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import agents, checks, files, history, longer, palette, switching
+from agentgate.tui import agents, checks, files, history, longer, palette, rules, switching
 from agentgate.tui.agent_news import heard
 from agentgate.tui.commands import Context
 from agentgate.tui.fatigue import offer
@@ -68,6 +68,7 @@ _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **longer.PARTS,
     **switching.PARTS,
     **palette.PARTS,
+    **rules.PARTS,
 }
 """What only one part of the room tells: each part merges its own table."""
 

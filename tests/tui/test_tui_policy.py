@@ -181,7 +181,7 @@ async def test_a_key_is_for_the_rule_that_was_shown_when_it_was_pressed(tmp_path
         key = events.Key("x", "x")  # stamped with the time of the press
         above = POLICY.replace("rules:\n", "rules:\n  - decision: deny\n")
         file.write_text(above)
-        await until(lambda: len(session.policy.rules) == 4, pilot)
+        await until(lambda: len(app._room.policy.list.policy.rules) == 4, pilot)
         app.post_message(key)
         await until(lambda: len(session.policy.rules) == 3, pilot)
         assert [rule.targets for rule in session.policy.rules] == [(), ("npm install*",), ()]

@@ -168,6 +168,11 @@ class PolicyPanel(Vertical):
         rules, cursor = self.list.policy.rules, self.list.cursor or 0
         return rules[cursor] if cursor < len(rules) else None
 
+    def choose(self, number: int) -> None:
+        """Put the cursor on rule ``number``."""
+        self.list.point(number - 1)
+        self.tell()
+
     def in_full(self, cells: int) -> list[Line]:
         """Everything that is known of the chosen rule."""
         return rule_in_full(self.chosen, self.list.policy, self.list.known, cells)
