@@ -25,6 +25,7 @@ from agentgate.gate.decide import Decider
 from agentgate.gate.entrance import Entrance
 from agentgate.gate.events import AgentEnded, AgentStarted, Ask, Hub, Notice, PolicyChanged
 from agentgate.gate.gate import Gate
+from agentgate.gate.timeout import Timeout
 from agentgate.intercept.backend import Backend, GateUnavailable
 from agentgate.intercept.proxy.dial import Resolve, lookup
 from agentgate.intercept.proxy.server import Proxy
@@ -63,6 +64,7 @@ class Session:
         self.policy = self.policy_file.load()
         self.gate = Gate(self._decider(self.policy), self.hub)
         self.answering = Answering(self)
+        self.timeout = Timeout(self.gate, settings.timeout) if settings.timeout else None
         self.recorded = Recorded(settings.audit)  # the past that rules are held against
         self.audit = AuditWriter(
             settings.audit,
@@ -122,6 +124,8 @@ class Session:
             queue = self.hub.subscribe()
             await self.audit.start()
             self._spawn(self.audit.follow(queue))
+            if self.timeout:
+                self._spawn(self.timeout.run())
             self._first = self.prepare(self.settings.command)
             pid = await self._run(self._first, stdio, controlling)
         except BaseException:

@@ -41,7 +41,8 @@ class Settings:
     flag as given (None: found by ``policy.store.find_policy``). ``network`` False (--no-net) denies every
     connection; ``always`` False hides "allow always"; ``enforce`` turns asks into denies; ``keep`` has the
     session go on, when the agent has ended, for what it started. ``undo`` False keeps nothing of what was
-    there before a change. ``secrets`` OPEN lets every read go by unseen, which costs nothing. ``config`` is
+    there before a change. ``timeout``: seconds after which a question that nobody answered is denied.
+    ``secrets`` OPEN lets every read go by unseen, which costs nothing. ``config`` is
     the --config flag of the room, where that was given."""
 
     command: tuple[str, ...]
@@ -57,4 +58,5 @@ class Settings:
     keep: bool = False
     config: Path | None = None
     undo: bool = True
+    timeout: float | None = None
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))

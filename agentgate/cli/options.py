@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 import os
 import sys
 from pathlib import Path
@@ -92,11 +94,26 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         help="keep nothing of what is changed (default: keep it, for agentgate undo)",
     )
     parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="deny what waits for an answer for so long (default: wait); in the control room the time stops "
+        "while you look at it",
+    )
+    parser.add_argument(
         "--always",
         action=argparse.BooleanOptionalAction,
         default=True,
         help='offer "allow always", which writes a rule (default: yes)',
     )
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if 0 < seconds < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"not a number of seconds above 0: {printable(text, 40)!r}")
 
 
 def here() -> Path:
@@ -132,4 +149,5 @@ def session_settings(args: argparse.Namespace, command: tuple[str, ...]) -> Sett
         keep=args.keep,
         config=Path(args.config).expanduser().absolute() if getattr(args, "config", None) else None,
         undo=not args.no_undo,
+        timeout=args.timeout,
     )

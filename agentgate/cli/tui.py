@@ -58,6 +58,7 @@ def _run(args: argparse.Namespace) -> int:
         args.no_net,
         args.keep,
         args.no_undo,
+        args.timeout,
         not args.always,
     )
     if args.demo and (any(others) or args.secrets != SecretsChoice.ASK):

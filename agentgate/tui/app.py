@@ -256,6 +256,8 @@ class ControlRoom(App[int], inherit_bindings=False):
         if not self._room.is_mounted or self._leaving:
             return
         state, now = self.state, time.monotonic()
+        if self.session.timeout:
+            self.session.timeout.look(state.looked_at if self.app_focus else ())
         ask = state.ask(state.current)
         refusal = self.session.may_always(ask) if ask else ""
         self._room.show(state, self.facts(), self.session.policy, refusal, now)

@@ -160,6 +160,11 @@ class State:
         return self.asks[0].number if self.asks else None
 
     @property
+    def looked_at(self) -> tuple[int, ...]:
+        """The questions that the operator reads; in AGENT mode it is the agent's terminal."""
+        return (self.selected,) if self.mode is Mode.CONTROL and self.selected is not None else ()
+
+    @property
     def context(self) -> Context | None:
         """Which commands the next key may give; None: the key is the agent's."""
         if self.prompt is not None:

@@ -270,3 +270,20 @@ def test_the_first_line_says_what_holds(gated: World) -> None:
         first = terminal.lines[0]
     rules = "built-in rules (agentgate init writes them to a file)"
     assert first.startswith(f"agentgate: {gates[gated.gate]}; {rules}; questions say ")
+
+
+def test_nobody_answers_in_time(gated: World) -> None:
+    command = ("sh", "-c", "npm install chalk; echo status:$?")
+    with on_terminal(gated.with_policy(), *command, options=("--timeout", "1")) as terminal:
+        terminal.wait("[a]llow")
+        terminal.wait("status:126")
+        assert "timeout: nobody answered within 1 s" in terminal.text
+        assert terminal.status() == 0
+    assert gated.ran == []
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_timeout_is_a_number_of_seconds(gated: World, value: str) -> None:
+    done = gated.agentgate("run", f"--timeout={value}", "--", "true")
+    assert done.returncode == 2
+    assert f"not a number of seconds above 0: '{value}'" in done.stderr and done.stderr.count("\n") == 1

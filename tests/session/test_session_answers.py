@@ -210,3 +210,14 @@ async def test_a_session_answer_holds_for_an_agent_that_comes_later(desk: Desk) 
             os.close(given)
         assert await asyncio.wait_for(run.wait(), PATIENCE) == 6
     assert desk.asks() == ["cp a b"]
+
+
+async def test_a_timeout_denies_once_tells_the_agent_and_writes_no_rule(desk: Desk) -> None:
+    (desk.project / "a").write_text("a")
+    async with desk.running("cp a b; cp a b; exit 5", timeout=0.5) as session:
+        assert await ended(session) == 5
+        assert session.answering.remembered == ()
+    assert desk.settled() == ["cp a b: deny by timeout"] * 2
+    assert desk.err.count("timeout: nobody answered within 0.5 s") == 2
+    assert desk.policy.read_text() == POLICY
+    assert [row["source"] for row in desk.record() if row["target"] == "cp a b"] == ["timeout"] * 2

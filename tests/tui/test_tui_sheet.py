@@ -331,3 +331,18 @@ def test_a_record_of_a_timeout_is_no_deny_of_yours() -> None:
 
     late = Record(1.0, install("x"), INSTALL, Answer(Verdict.DENY, Source.TIMEOUT, INSTALL), 1, "kernel")
     assert Past([late]).matching(suggest(install("x")), Context("/p", "/h", {})).words == "1 event"
+
+
+async def test_the_time_stops_for_what_is_looked_at(tmp_path: Path) -> None:
+    session = make_session(tmp_path, timeout=2.0)
+    async with room(session) as (app, pilot):
+        first, second = ask(session, install("chalk"), INSTALL), ask(session, write("/srv/x"))
+        await until(lambda: len(app.state.asks) == 2, pilot)
+        await pilot.press(LEADER, "tab")
+        await until(lambda: app.state.looked_at == (1,), pilot)
+        assert (await asyncio.wait_for(second, 10)).source is Source.TIMEOUT
+        await asyncio.sleep(0.5)
+        assert not first.done()
+        await pilot.press("escape")  # back in AGENT mode nobody reads it
+        assert (await asyncio.wait_for(first, 10)).source is Source.TIMEOUT
+        assert (tmp_path / "policy.yaml").read_text() == POLICY
