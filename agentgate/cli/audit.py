@@ -144,12 +144,15 @@ def _filter(args: argparse.Namespace, path: Path) -> Filter:
     now = time.time()
     try:
         wanted = Filter.parse(args.where, now)
-        fields = {"process": Field.PROCESS}
+    except BadFilter as error:
+        raise UsageError(str(error)) from None
+    fields = {"process": Field.PROCESS}
+    try:
         for flag in _FLAGS:
             for text in getattr(args, flag):
                 wanted = wanted.also(want(fields.get(flag) or Field(flag), text, now))
     except BadFilter as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"--{error}") from None
     session = args.session
     if session == "last":
         try:

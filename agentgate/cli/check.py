@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import shlex
+import sys
+from itertools import islice
 from typing import Any
 
-from agentgate.actions import Action, Decision, Kind, Ruling, Source
+from agentgate.actions import Action, Decision, Kind, Process, Ruling, Source
 from agentgate.cli import exits
 from agentgate.cli.options import UsageError, add_audit, add_policy, settings
 from agentgate.escape import printable
@@ -19,17 +21,20 @@ __all__ = ["add"]
 
 _STATUS = {Decision.ALLOW: exits.ALLOW, Decision.DENY: exits.DENY, Decision.ASK: exits.ASK}
 _SHOWN = 2000  # characters of a target
+_NEAR = 3  # rules that nearly decided it
 _EXAMPLE = """\
 example:
   agentgate check exec npm install chalk
   agentgate check fs_write /etc/passwd
   agentgate check fs_read ~/.aws/credentials
   agentgate check net_egress evil.example:443
+  jq -c '{action, target}' .agentgate/audit.jsonl | agentgate check --stdin
 
 Options stand before ACTION; everything behind it is the target. A path is made absolute and its links
-are followed; a command is looked up on PATH as the gate would.
+are followed; a command is looked up on PATH as the gate would. With --stdin each line is a JSON object,
+{"action": ..., "target": ..., "within": ...}, its target as it stands in the record; so is each that is said.
 
-exit status: 0 allow, 1 deny, 3 ask, 2 a mistake in the command line or the policy
+exit status: 0 allow, 1 deny, 3 ask, 2 a mistake in the command line or the policy; with --stdin 0
 """
 
 
@@ -38,15 +43,16 @@ def add(commands: Any) -> None:
         "check",
         help="say what the rules decide on an action",
         description="Say what the rules decide on an action, and why. Nothing is done.",
-        usage="agentgate check [--json] [--policy FILE] [--audit FILE] ACTION TARGET...",
+        usage="agentgate check [--json] [--policy FILE] [--audit FILE] (ACTION TARGET... | --stdin)",
         epilog=_EXAMPLE,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_policy(parser)
     add_audit(parser)
     parser.add_argument(
-        "action", metavar="ACTION", choices=[kind.value for kind in Kind], help=", ".join(Kind)
+        "action", metavar="ACTION", nargs="?", choices=[kind.value for kind in Kind], help=", ".join(Kind)
     )
+    parser.add_argument("--stdin", action="store_true", help="actions from standard input, as JSON lines")
     parser.add_argument(
         "target", metavar="TARGET", nargs=argparse.REMAINDER, help="command, path or host:port"
     )
@@ -54,11 +60,17 @@ def add(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agentgate.gate.build import decider
+    from agentgate.gate.build import context, decider
     from agentgate.intent.words import for_action
+    from agentgate.policy.match import Matcher
+    from agentgate.policy.near import near
     from agentgate.policy.store import find_policy
 
     chosen = settings(args)
+    if args.stdin:
+        return _batch(chosen)
+    if args.action is None:
+        raise UsageError("the following arguments are required: ACTION, TARGET (see agentgate check --help)")
     words = args.target[1:] if args.target[:1] == ["--"] else args.target
     if not words or not any(words):
         raise UsageError(f"check {args.action}: no target (see agentgate check --help)")
@@ -68,8 +80,11 @@ def _run(args: argparse.Namespace) -> int:
     action = _action(Kind(args.action), words, chosen)
     action = action._replace(intent=for_action(action, rules.secret(action)))
     ruling = rules.rule(action)
+    close = list(islice(near(action, Matcher(policy, context(chosen))), _NEAR))
     if args.json:
-        print(json.dumps(_data(action, ruling, file.label)))
+        data = _data(action, ruling, file.label)
+        data["near"] = [{"rule": one.rule.number, "line": one.rule.line, "why": why} for one, why in close]
+        print(json.dumps(data))
     else:
         print(f"action    {action.kind}")
         print(f"target    {printable(action.target, _SHOWN)}")
@@ -77,7 +92,36 @@ def _run(args: argparse.Namespace) -> int:
         if means := helpers.meaning(action.target):
             print(f"it means  {means}")
         print(f"decision  {ruling.decision} ({printable(_why(ruling, file.label), _SHOWN)})")
+        for one, why in close:
+            rule = one.rule
+            print(f"near      rule {rule.number} (line {rule.line}, {rule.decision}): {printable(why, 200)}")
     return _STATUS[ruling.decision]
+
+
+def _batch(chosen: Settings) -> int:
+    """One decision a line, in the order of the lines. Raises UsageError at the first that is no action."""
+    from agentgate.gate.build import decider
+    from agentgate.policy.store import find_policy
+
+    file = find_policy(chosen.policy, chosen.env, chosen.project)
+    rules = decider(chosen, file.load(), file.path)
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            kind, target, within = Kind(data["action"]), data["target"], data.get("within", "")
+            if not isinstance(target, str) or not isinstance(within, str):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UsageError(
+                f'check --stdin: line {number} is no action (write {{"action": "exec", "target": "ls"}})'
+            ) from None
+        chain = (Process(0, tuple(within.split(" "))),) if within else ()
+        argv = tuple(target.split(" ")) if kind is Kind.EXEC else ()
+        action = Action(kind, target, argv, str(chosen.project), chain)
+        print(json.dumps(_data(action, rules.rule(action), file.label)))
+    return exits.OK
 
 
 def _action(kind: Kind, words: list[str], chosen: Settings) -> Action:

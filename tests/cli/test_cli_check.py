@@ -182,6 +182,7 @@ def test_check_as_json(world: World) -> None:
         "guard": "",
         "reason": "every install is looked at",
         "policy": "policy.yaml",
+        "near": [],
     }
     assert done.returncode == 3
 
@@ -355,3 +356,43 @@ def test_what_only_looks_at_rules_loads_nothing_heavy(world: World, words: tuple
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "agentgate" in loaded
     assert not loaded & HEAVY
+
+
+def test_many_are_checked_at_once(world: World) -> None:
+    world.with_policy(RULES)
+    lines = [
+        {"action": "exec", "target": "npm install chalk"},
+        {"action": "fs_write", "target": "/etc/passwd"},
+        {"action": "net_egress", "target": "example.com:443", "within": "npm install"},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    done = world.agentgate("check", "--stdin", stdin=None, input=text)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["target"], one["decision"]) for one in said] == [
+        ("npm install chalk", "ask"), ("/etc/passwd", "deny"), ("example.com:443", "deny"),
+    ]  # fmt: skip
+    wrong = world.agentgate(
+        "check", "--stdin", stdin=None, input='{"action": "exec", "target": "ls"}\n{"action": 3}\n'
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("agentgate: check --stdin: line 2 is no action (write {")
+    assert world.agentgate("check").returncode == 2
+
+
+def test_rules_that_came_close_are_named(world: World) -> None:
+    world.with_policy(
+        "default: deny\nrules:\n"
+        '  - {match: {action: exec, target_glob: "make *", within: "npm *"}, decision: allow}\n'
+        '  - {match: {action: exec, target_glob: "make *"}, decision: allow, until: 2020-01-01}\n'
+        '  - {match: {action: exec, target_glob: "make t*"}, decision: ask}\n'
+        '  - {match: {action: exec, target_glob: "make test"}, decision: allow}\n'
+        "  - {match: {action: exec}, decision: allow}\n"
+    )
+    done = world.agentgate("check", "exec", "make", "test")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-3:] == [
+        "near      rule 1 (line 3, allow): only within 'npm *'",
+        "near      rule 2 (line 4, allow): it ended",
+        "near      rule 4 (line 6, allow): rule 3 comes first",
+    ]
