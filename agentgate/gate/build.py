@@ -12,13 +12,14 @@ from agentgate.gate.command import Places
 from agentgate.gate.decide import Decider, Grants
 from agentgate.gate.guards import Guards
 from agentgate.gate.remembered import Answers
+from agentgate.gate.risk import Scene
 from agentgate.gate.secrets import Secrets
 from agentgate.policy.match import Context, Matcher
 from agentgate.policy.model import Policy
 from agentgate.settings import Settings
 from agentgate.statedir import state_directory
 
-__all__ = ["context", "decider", "own_paths", "places"]
+__all__ = ["context", "decider", "own_paths", "places", "scene"]
 
 _LINKS = 40  # as many as the kernel follows (path_resolution(7))
 
@@ -91,6 +92,13 @@ def decider(
         Matcher(policy, where), guards, secrets, enforce=settings.enforce, grants=grants,
         answers=answers if answers is not None else Answers(where),
     )  # fmt: skip
+
+
+def scene(settings: Settings) -> Scene:
+    """What risks are told by in this run."""
+    temporary = settings.env.get("TMPDIR") or "/tmp"
+    passing = {os.path.realpath(place) for place in (temporary, "/tmp", "/var/tmp")}
+    return Scene(str(settings.project), tuple(sorted(passing)))
 
 
 def places(settings: Settings) -> Places:

@@ -18,6 +18,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,7 +27,10 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
+from agentgate.gate import build
 from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdrawn
+from agentgate.gate.hosts import recorded_hosts
+from agentgate.intent.patience import patience
 from agentgate.session import Session
 from agentgate.tui import attention, bars, editors, hearing, pointing
 from agentgate.tui.agents import Agent
@@ -42,18 +46,22 @@ from agentgate.tui.inputs import (
     Subject,
 )
 from agentgate.tui.launch import pane_environment, terminal_is_gone
+from agentgate.tui.looking import Looker
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
 from agentgate.tui.palette import Chosen
 from agentgate.tui.panes import Panes
 from agentgate.tui.performing import Performing
 from agentgate.tui.room import Room
+from agentgate.tui.showing import about
 from agentgate.tui.state import HINT_SECONDS, State
 from agentgate.tui.step import step
 from agentgate.tui.switching import suggested
 from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
+from agentgate.tui.verbs_queue import Fold, Met
 from agentgate.tui.widgets import covers
+from agentgate.tui.widgets.detail import About
 from agentgate.tui.widgets.program import Program
 from agentgate.tui.widgets.queue import QueuePanel
 
@@ -93,6 +101,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             shown=name,
             command=suggested(command),
             agent_clipboard=config.agent_clipboard,
+            scene=build.scene(session.settings),
         )
         self.start_error: Exception | None = None
         self.failure: Exception | None = None
@@ -102,6 +111,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         self._queue = session.hub.subscribe()
         self._room.policy.begin(session.context(), session.policy_file)
         self._overlay = Overlay(self, self._room, session)
+        self._looker = Looker(self.tell)
         self._panes = Panes(self, session, self._room)
         self._performing = Performing(self, session, self._room, self._overlay, self._panes)
         self._leaving = False
@@ -137,6 +147,7 @@ class ControlRoom(App[int], inherit_bindings=False):
             self.exit(1)
             return
         self.spawn(self._pump())
+        self.spawn(self._remember())
         self.show()
 
     async def _pump(self) -> None:
@@ -147,6 +158,14 @@ class ControlRoom(App[int], inherit_bindings=False):
                 batch.append(self._queue.get_nowait())
             self.post_message(self.Happened(batch))
             await asyncio.sleep(1 / 60)  # what comes faster than it can be drawn comes together
+
+    async def _remember(self) -> None:
+        """Find out what an action is told by: hosts that were reached before, how long the agent waits."""
+        settings = self.session.settings
+        home = build.context(settings).home
+        found = await asyncio.to_thread(patience, settings.command, settings.env, str(settings.project), home)
+        self._overlay.patience = found
+        self.tell(Met(await asyncio.to_thread(recorded_hosts, settings.audit)))
 
     async def leave_after_output(self) -> None:
         await self._panes.drained()
@@ -230,7 +249,12 @@ class ControlRoom(App[int], inherit_bindings=False):
         """The timers and signals that follow a change of the state."""
         state = self.state
         if state.subject is not None and state.drawn_at is None:
-            self.call_after_refresh(self._drawn, state.subject)
+            self.call_after_refresh(self._drawn, state.subject, state.upto)
+        elif state.subject is not None and state.joined is not None and state.joined.drawn_at is None:
+            self.call_after_refresh(self._drawn, state.subject, state.joined.upto)
+        elif state.subject is not None and state.joined is not None and state.joined != before.joined:
+            # once these count, the next wave begins
+            self.set_timer(state.arm + 0.01, partial(self._drawn, state.subject, state.joined.upto))
         if state.drawn_at is not None and before.drawn_at is None:
             self.set_timer(state.arm + 0.01, self.show)
         if state.hint is not None and state.hint != before.hint and not state.hint.urgent:
@@ -239,8 +263,8 @@ class ControlRoom(App[int], inherit_bindings=False):
         if len(state.asks) != len(before.asks):
             self._attention.waiting(self, len(state.asks), state.waiting)
 
-    def _drawn(self, subject: Subject) -> None:
-        self.tell(Drawn(subject))
+    def _drawn(self, subject: Subject, upto: int) -> None:
+        self.tell(Drawn(subject, upto))
 
     # Showing
 
@@ -260,7 +284,9 @@ class ControlRoom(App[int], inherit_bindings=False):
             self.session.timeout.look(state.looked_at if self.app_focus else ())
         ask = state.ask(state.current)
         refusal = self.session.may_always(ask) if ask else ""
-        self._room.show(state, self.facts(), self.session.policy, refusal, now)
+        self._looker.follow(ask)
+        more = about(state, ask, now, self._overlay.patience) if ask else About()
+        self._room.show(state, self.facts(), self.session.policy, refusal, more, now)
         self._overlay.show(state, now)
 
     def _every_second(self) -> None:
@@ -310,6 +336,9 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_queue_panel_picked(self, message: QueuePanel.Picked) -> None:
         self.tell(Clicked(Panel.QUEUE, message.number))
+
+    def on_queue_panel_folded(self, message: QueuePanel.Folded) -> None:
+        self.tell(Clicked(Panel.QUEUE), Fold(message.number))
 
     def on_terminal_pane_closed(self, message: PaneMessage) -> None:
         self._panes.output_ended(message.pane)

@@ -153,7 +153,7 @@ def _hint_row(
     elif state.context is Context.SCROLL:
         context = Context.SCROLL
         offered = state.keys.of(context)
-    for command in offered:
+    for command in sorted(offered, key=_verdicts_first):
         if not command.label or (context is None and command.id in ("send-leader", "cancel")):
             continue
         if command.id == "next-agent" and not state.several:
@@ -179,6 +179,11 @@ def _hint_row(
     return lead, keys, " "
 
 
+def _verdicts_first(command: Command) -> int:
+    """What decides comes before the rest, and of that what decides in every panel."""
+    return 2 if not command.verdict else int(command.context in commands.PANELS.values())
+
+
 def _in_a_row(keys: list[tuple[Command, Line]], lead: Line, gap: str) -> Line:
     return sum(((*key, (gap, Ink.PLAIN)) for _, key in keys), lead)[:-1] if keys else lead
 
@@ -187,6 +192,8 @@ def _spared(command: Command) -> int:
     """Which hints go first where there is no room for all: the highest, of those the last."""
     if command.id in ("allow", "deny", "control", "cancel", "agent", "help", "quit"):
         return 0
+    if command.context in (Context.QUEUE, Context.DETAIL):
+        return 4
     if command.id in ("session", "process"):
         return 3
     return 1 if command.verdict or command.id == "palette" else 2
@@ -215,11 +222,22 @@ def alert(state: State, mark: str, cells: int) -> Line:
     """The line where neither queue nor action has room: the question that keys are about, how many more,
     and the session's mark, which nobody else can paint there."""
     sign: Line = ((f" {mark} ", Ink.DIM),)
-    ask = state.ask(state.current) or (state.asks[0] if state.asks else None)
-    if ask is None:
+    if not state.asks:
         return spread(((" nothing waits", Ink.DIM),), sign, cells)
-    more = len(state.asks) - 1
-    right: Line = ((f"+{more} more", Ink.WAIT), *sign) if more else sign
+    board = state.board
+    hidden, current = board.hidden, state.current
+    card = board.card(board.at(0) if current is None else current)
+    more = len(state.asks) - hidden - (len(card.asks) if card else 0)
+    right: Line = ((f" {hidden} hidden", Ink.GUARD), *sign) if hidden else sign
+    if more:
+        right = ((f" +{more} more", Ink.WAIT), *right)
+    if card is None:
+        text = outside(f" nothing passes the filter {board.filter.text}")
+        said = clip(text, cells - width(right) - 1)
+        return spread(((said, Ink.WAIT),), right, cells)
+    ask = card.first
+    if len(card.asks) > 1:
+        right = ((f" ×{len(card.asks)}", Ink.WAIT), *right)
     left: Line = ((" ", Ink.PLAIN), words.wait_mark(ask.ruling), (f" {ask.action.kind.value} ", Ink.DIM))
     room = cells - width(left) - width(right) - 1
     shown = words.middle(words.target(ask.action), room)

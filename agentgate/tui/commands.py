@@ -35,6 +35,7 @@ class Context(StrEnum):
     QUIT = "When asked about quitting"
     CHECK = "When asked about a paste or a link"
     BACK = "When asked about taking back"
+    END = "When asked about ending the agent"
     READ = "When reading this help, an action, a rule or what holds"
     PROMPT = "When typing a text into the bottom line"
     FORM = "In an editor or a form"
@@ -67,6 +68,7 @@ class Command:
 _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUIT, Context.READ
 _T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
 _P, _F, _B = Context.POLICY, Context.FILES, Context.BACK
+_U, _D = Context.QUEUE, Context.DETAIL
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow", True),
@@ -111,6 +113,18 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("deny-always", _C, ("D",), "Deny it for longer: likewise", "", True),
     Command("undo", _C, ("u",), "Take the last rule or answer of this session back"),
+    Command("note", _U, ("n",), "Deny it with a note that the agent reads", "note", True),
+    Command("end", _U, ("x",), "Deny it and end the process that wants it", "end", True),
+    Command("mark", _U, ("space",), "Mark it, or not: a, d, n go to all marked (a: low risks only)", "mark"),
+    Command("filter", _U, ("slash",), "Show what has a text, kind:net, program:curl; !: has not", "filter"),
+    Command("filter-not", _U, ("exclamation_mark",), "Hide what has a text"),
+    Command("fold", _U, ("left",), "Fold the actions of one command into its header"),
+    Command("unfold", _U, ("right",), "Show them again"),
+    Command("clear", _U, ("escape",), "Take back the marks, then the filter, then go back to AGENT mode"),
+    Command("note", _D, ("n",), "Deny it with a note that the agent reads", "note", True),
+    Command("end", _D, ("x",), "Deny it and end the process that wants it", "end", True),
+    Command("filter", _D, ("slash",), "Show what has a text, kind:net, program:curl; !: has not"),
+    Command("clear", _D, ("escape",), "Take back the marks, then the filter, then go back to AGENT mode"),
     Command("next", _C, ("j", "down"), "Down: next action, record, rule or line", "move"),
     Command("previous", _C, ("k", "up"), "Up: previous action, record, rule or line"),
     Command("page-down", _C, ("pagedown", "space"), "One page down"),
@@ -169,6 +183,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("next", _B, ("j", "down"), "Down"),
     Command("previous", _B, ("k", "up"), "Up"),
     Command("close", _B, ("escape", "n"), "Leave it as it is", "leave it"),
+    Command("confirm-end", Context.END, ("y",), "Deny the action and end the agent's own process", "end it"),
+    Command("close", Context.END, ("escape", "n"), "Close; the action still waits", "close"),
     Command("next", _R, ("j", "down"), "Down"),
     Command("previous", _R, ("k", "up"), "Up"),
     Command("page-down", _R, ("pagedown", "space"), "One page down"),
@@ -183,6 +199,7 @@ _LABELS = {
     LEADER: "ctrl+]",
     "question_mark": "?",
     "escape": "esc",
+    "slash": "/",
     "down": "↓",
     "up": "↑",
     "left": "←",
@@ -191,7 +208,6 @@ _LABELS = {
     "pageup": "pgup",
     "delete": "del",
     "backspace": "bksp",
-    "slash": "/",
     "colon": ":",
     "exclamation_mark": "!",
     "dollar_sign": "$",

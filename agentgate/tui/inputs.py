@@ -46,11 +46,16 @@ Moves = Literal["next", "previous", "page-down", "page-up", "first", "last"]
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a verdict key would be about: a question, or the sheet with a rule for it, and there what is
-    chosen on it."""
+    chosen on it, or (``end``) the ending of its process. ``whole``: the folded command that it stands for.
+    ``marks`` are the cards that are marked, each with the newest question it had then: while there are any,
+    a verdict is about those."""
 
     number: int
     sheet: bool = False
     choice: str = ""
+    end: bool = False
+    whole: bool = False
+    marks: frozenset[tuple[int, int]] = frozenset()
 
 
 # What comes in, besides the gate's own events
@@ -87,9 +92,10 @@ class Clicked(Input):
 
 @dataclass(frozen=True, slots=True)
 class Drawn(Input):
-    """``subject`` is on the screen now."""
+    """``subject`` is on the screen now, with its questions up to number ``upto`` (0: all)."""
 
     subject: Subject
+    upto: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Give(Effect):
-    """Answer question ``number``."""
+    """Answer question ``number``; ``note`` is for the agent to read."""
 
     number: int
     verdict: Verdict
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

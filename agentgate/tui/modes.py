@@ -41,6 +41,7 @@ class Cover(StrEnum):
     RULE = "rule"
     SHEET = "sheet"
     QUIT = "quit"
+    END = "end"
     HEALTH = "health"
     RULE_FORM = "rule form"
     POLICY_TEXT = "policy text"

@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.app import App
 
+from agentgate.intent.patience import Patience
 from agentgate.policy import scopes
 from agentgate.session import Session
 from agentgate.tui import bars, checks
@@ -14,6 +15,7 @@ from agentgate.tui.ink import Line
 from agentgate.tui.modes import Cover
 from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
+from agentgate.tui.showing import about
 from agentgate.tui.state import State
 from agentgate.tui.whatif import WhatIf
 from agentgate.tui.widgets import covers
@@ -31,6 +33,7 @@ _TITLES = {
     Cover.RULE: "rule",
     Cover.SHEET: "an answer for longer",
     Cover.QUIT: "leave?",
+    Cover.END: "end the agent?",
     Cover.HEALTH: "what holds here",
     Cover.PASTE: "paste this?",
     Cover.LINK: "open this link?",
@@ -41,8 +44,9 @@ _TITLES = {
 
 
 class Overlay:
-    """``health`` is what was found out of this machine; ``editor`` the open cover that takes text,
-    ``whatif`` what tries what is typed there."""
+    """``health`` is what was found out of this machine; ``patience`` how long the agent waits for its
+    commands, if that is known. ``editor`` is the open cover that takes text, ``whatif`` what tries what is
+    typed there."""
 
     def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
@@ -53,6 +57,7 @@ class Overlay:
         self.editor: Editor | None = None
         self.whatif: WhatIf | None = None
         self.health = Health()
+        self.patience: Patience | None = None
 
     def show(self, state: State, now: float) -> None:
         if self.editor is not None:
@@ -80,7 +85,10 @@ class Overlay:
         elif state.cover is Cover.RULE:
             lines = self._room.policy.in_full(cells)
         elif state.cover is Cover.ACTION and ask is not None:
-            lines = describe(ask, self._session.may_always(ask), now, None, False, cells)
+            extra = about(state, ask, now, self.patience)
+            lines = describe(ask, self._session.may_always(ask), now, None, False, cells, extra)
+        elif state.cover is Cover.END:
+            lines = covers.end_lines(len(state.targets), state.armed(now), cells)
         elif state.cover is Cover.DIFF:
             lines = diff_lines(self._room.files.compared, self._room.files.diff, cells)
         elif state.cover is Cover.BACK:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agentgate.actions import Verdict
 from agentgate.doctor.remote import examine
+from agentgate.gate.ending import end_process
+from agentgate.gate.events import Notice
 from agentgate.session import Session
 from agentgate.tui import editing, editors, filing, hearing, panes, remembering
 from agentgate.tui.inputs import (
@@ -28,6 +31,7 @@ from agentgate.tui.overlay import Overlay
 from agentgate.tui.panes import Panes
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
+from agentgate.tui.verbs_queue import EndProcesses
 from agentgate.tui.widgets.health import Health
 
 __all__ = ["HANDLERS", "Desk", "Handler", "Performing"]
@@ -70,7 +74,7 @@ Handler = Callable[[Performing, Any], None]
 
 
 def _give(to: Performing, effect: Give) -> None:
-    to.session.gate.answer(effect.number, effect.verdict)
+    to.session.gate.answer(effect.number, effect.verdict, note=effect.note)
 
 
 def _move(to: Performing, effect: Move) -> None:
@@ -97,8 +101,27 @@ async def _find_out(to: Performing) -> None:
     to.desk.show()
 
 
+def _end_processes(to: Performing, effect: EndProcesses) -> None:
+    """Deny first, so that the record says who decided; the processes end before they can learn of it."""
+    ended = 0
+    why = ""
+    for number in effect.numbers:
+        ask = to.desk.state.ask(number)
+        if ask is None or not to.session.gate.answer(number, Verdict.DENY, note="its process was ended"):
+            continue
+        try:
+            ended += bool(ask.action.chain) and end_process(ask.action.chain[0])
+            why = why or ("" if ask.action.chain else "it is not known which process that was")
+        except OSError as error:
+            why = error.strerror or str(error)
+    what = "1 process" if ended == 1 else f"{ended} processes"
+    text = f"denied; ended {what}" + (f"; not ended: {why}" if why else "")
+    to.desk.tell(Notice(text, urgent=bool(why)))
+
+
 HANDLERS: dict[type[Effect], Handler] = {
     Give: _give,
+    EndProcesses: _end_processes,
     SendLeader: _send_leader,
     Move: _move,
     Leave: lambda to, effect: to.desk.spawn(to.desk.leave_after_output()),

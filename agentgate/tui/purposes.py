@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import history, longer, palette, switching
+from agentgate.tui import history, longer, palette, switching, verbs_queue
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.prompt import Prompt, type_key
@@ -22,6 +22,7 @@ PURPOSES: dict[str, Purpose] = {
     **longer.PURPOSES,
     **palette.PURPOSES,
     **switching.PURPOSES,
+    **verbs_queue.PURPOSES,
 }
 
 

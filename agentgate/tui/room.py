@@ -17,7 +17,7 @@ from agentgate.tui.state import State
 from agentgate.tui.terminal.pane import TerminalPane
 from agentgate.tui.widgets.audit import AuditPanel
 from agentgate.tui.widgets.bar import Bar
-from agentgate.tui.widgets.detail import DetailPanel
+from agentgate.tui.widgets.detail import About, DetailPanel, Shown
 from agentgate.tui.widgets.files import FilesPanel
 from agentgate.tui.widgets.policy import PolicyPanel
 from agentgate.tui.widgets.queue import QueuePanel
@@ -100,8 +100,11 @@ class Room(Screen[None], inherit_bindings=False):
         yield self.alert
         yield self.hints
 
-    def show(self, state: State, facts: Facts, policy: Policy, refusal: str, now: float) -> None:
-        """Make the screen say what ``state`` says. ``refusal``: why "always" is not offered, if not."""
+    def show(
+        self, state: State, facts: Facts, policy: Policy, refusal: str, about: About, now: float
+    ) -> None:
+        """Make the screen say what ``state`` says. ``refusal``: why "always" is not offered, if not;
+        ``about``: what else is known of the current question."""
         plan = state.plan
         self._bring(state)
         if plan != self._plan:
@@ -125,9 +128,12 @@ class Room(Screen[None], inherit_bindings=False):
             ink = Ink.DENY if state.mode is Mode.CONTROL else Ink.DIM
             self.divider.show(*[(("│", ink),)] * plan.divider.height)
         control = state.mode is Mode.CONTROL
-        self.queue.show(state.asks, state.current, now)
+        ask = state.ask(state.current)
+        self.queue.show(state.board, state.current, state.marks, state.scene, now)
         keys = "" if control else f"{state.keys.lead} "
-        self.detail.show(state.ask(state.current), refusal, now, keys, armed)
+        whole = state.whole
+        shown = Shown(ask, refusal, now, keys, armed, about, whole, state.scene) if ask else None
+        self.detail.show(shown)
         self.policy.show(policy, facts.policy, state.policy_error, control and state.panel is Panel.POLICY)
         for panel, widget in self.panels.items():
             if panel is not Panel.POLICY:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
+from agentgate.gate.risk import Scene
 from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
+from agentgate.tui.board import Board, Tree
 from agentgate.tui.commands import PANELS, Context
 from agentgate.tui.fatigue import Pace
 from agentgate.tui.inputs import Subject
 from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
+from agentgate.tui.looking import Looked
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.sheet import Sheet
 from agentgate.tui.terminal.view import View
+from agentgate.tui.waves import Joined
 
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "Check", "Hint", "State"]
 
@@ -30,10 +34,13 @@ HINT_SECONDS = 4.0
 NONE = Asks()
 NO_PACE = Pace()
 LIVE = View()
+EMPTY = Board(NONE)
+NOWHERE = Scene()
 
 _COVERED = {
     Cover.SHEET: Context.SHEET,
     Cover.QUIT: Context.QUIT,
+    Cover.END: Context.END,
     Cover.PASTE: Context.CHECK,
     Cover.LINK: Context.CHECK,
     Cover.BACK: Context.BACK,
@@ -65,8 +72,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``asks`` oldest first. ``selected`` is CONTROL's question by number. ``subject`` and ``drawn_at``:
-    what a verdict key is about, and since when it has been on the screen (None: not drawn yet).
+    """``asks`` oldest first, ``board`` the same as cards and rows. ``selected`` is CONTROL's question by
+    number. ``subject`` and ``drawn_at``: what a verdict key is about, and since when it has been on the
+    screen (None: not drawn yet); ``upto`` and ``joined``: which of a card's questions those were (`waves`).
+    ``marks`` as in `Subject`. ``targets`` are the questions that an open note, or the question about ending
+    a process, is for. ``scene`` is what risks are told by; ``looked`` what was found of the current one's
+    files.
     ``agents`` in order of their start; the terminal of ``shown`` is in view. ``command`` is what a new agent
     is offered to be started with. ``prompt`` is
     the text that is being typed, None where there is none. ``wide``: the agent has the whole screen;
@@ -85,6 +96,7 @@ class State:
     cover: Cover = Cover.NONE
     sheet: Sheet | None = None
     asks: Asks = NONE
+    board: Board = EMPTY
     selected: int | None = None
     subject: Subject | None = None
     drawn_at: float | None = None
@@ -108,6 +120,16 @@ class State:
     agents: tuple[Agent, ...] = ()
     shown: str = ""
     command: str = ""
+    upto: int = 0
+    joined: Joined | None = None
+    marks: frozenset[tuple[int, int]] = frozenset()
+    targets: tuple[int, ...] = ()
+    scene: Scene = NOWHERE
+    looked: Looked | None = None
+
+    def __post_init__(self) -> None:
+        if self.board.asks is not self.asks:
+            object.__setattr__(self, "board", self.board.of(self.asks))
 
     @property
     def plan(self) -> Plan:
@@ -154,10 +176,17 @@ class State:
 
     @property
     def current(self) -> int | None:
-        """The question that the screen is about: the oldest in AGENT, the selected one in CONTROL."""
-        if self.mode is Mode.CONTROL:
-            return self.selected
-        return self.asks[0].number if self.asks else None
+        """The question that the screen is about: the queue's first in AGENT, the selected one in CONTROL.
+        One that the filter hides is never it."""
+        return self.selected if self.mode is Mode.CONTROL else self.board.at(0)
+
+    @property
+    def whole(self) -> Tree | None:
+        """The folded command that the selection stands on in CONTROL; None when it stands on a card."""
+        if self.mode is not Mode.CONTROL or self.selected is None:
+            return None
+        row = self.board.row_of(self.selected)
+        return row if isinstance(row, Tree) else None
 
     @property
     def looked_at(self) -> tuple[int, ...]:

@@ -34,8 +34,10 @@ from agentgate.gate.events import (
     Settled,
     Withdrawn,
 )
-from agentgate.tui import agents, checks, files, history, longer, palette, rules, switching
+from agentgate.gate.risk import reached
+from agentgate.tui import agents, checks, files, history, longer, palette, rules, switching, verbs_queue
 from agentgate.tui.agent_news import heard
+from agentgate.tui.board import Tree
 from agentgate.tui.commands import Context
 from agentgate.tui.fatigue import offer
 from agentgate.tui.inputs import (
@@ -51,6 +53,7 @@ from agentgate.tui.inputs import (
     Resized,
     Subject,
 )
+from agentgate.tui.leaving import without
 from agentgate.tui.modes import Cover, Mode
 from agentgate.tui.pressing import press
 from agentgate.tui.prompt import insert
@@ -58,6 +61,7 @@ from agentgate.tui.purposes import changed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, to_agent, to_control, to_panel
 from agentgate.tui.switching import AgentClosed
+from agentgate.tui.waves import Joined, joins
 
 __all__ = ["step"]
 
@@ -69,6 +73,7 @@ _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **switching.PARTS,
     **palette.PARTS,
     **rules.PARTS,
+    **verbs_queue.INPUTS,
 }
 """What only one part of the room tells: each part merges its own table."""
 
@@ -82,26 +87,28 @@ def step(state: State, event: Happening, now: float) -> Step:
             prompt = state.prompt
             result = changed(state, insert(prompt, text), now) if prompt else Step(state)
         case Drawn(subject):
-            seen = subject == state.subject and state.drawn_at is None
-            return Step(_offer(replace(state, drawn_at=now), subject, now) if seen else state)
+            result = Step(_drawn(state, event, now) if subject == state.subject else state)
         case Clicked():
             result = Step(_click(state, event))
         case Asked(ask):
-            result = Step(
-                replace(state, agents=agents.waits(state.agents, ask.agent, 1), asks=state.asks.plus(ask))
-            )
+            board = state.board.plus(ask)
+            waiting = agents.waits(state.agents, ask.agent, 1)
+            result = Step(replace(state, agents=waiting, asks=board.asks, board=board))
         case Settled(ask, answer):
             result = Step(_remove(_note_pace(state, ask, answer, now), ask, event, now))
         case Withdrawn(ask):
             result = Step(_remove(state, ask, event, now))
         case Decided(records):
             denied = sum(record.answer.verdict is Verdict.DENY for record in records)
-            return Step(replace(state, decided=state.decided + len(records), denied=state.denied + denied))
+            scene = state.scene.met(reached(records))
+            decided = state.decided + len(records)
+            return Step(replace(state, decided=decided, denied=state.denied + denied, scene=scene))
         case _ if isinstance(event, Input) and type(event) in _PARTS:
             result = _PARTS[type(event)](state, event, now)
         case _:
             result = Step(_note(state, event, now))
-    return _settle_subject(result, ended=isinstance(event, AgentEnded | AgentClosed | Settled | Withdrawn))
+    ended = isinstance(event, AgentEnded | AgentClosed | Settled | Withdrawn)
+    return _settle_subject(result, now, ended)
 
 
 def _note_pace(state: State, ask: Ask, answer: Answer, now: float) -> State:
@@ -122,20 +129,50 @@ def _offer(state: State, subject: Subject, now: float) -> State:
     return replace(state, hint=Hint(text, now)) if text else state
 
 
-def _settle_subject(result: Step, ended: bool) -> Step:
+def _drawn(state: State, event: Drawn, now: float) -> State:
+    """What is on the screen now may be less than what is known by now: then that is drawn next."""
+    upto = event.upto
+    if state.drawn_at is None:
+        state = replace(state, drawn_at=now, upto=min(upto, state.upto) if upto else state.upto)
+        return _offer(state, event.subject, now)
+    joined = state.joined
+    if joined is not None and joined.drawn_at is None and state.upto < upto:
+        return replace(state, joined=Joined(min(upto, joined.upto), now))
+    return state
+
+
+def _settle_subject(result: Step, now: float, ended: bool) -> Step:
     """Keep selection and subject true to the rest, and leave when there is nothing left to do."""
     state, effects = result.state, result.effects
-    if state.selected is None and state.asks and state.mode is Mode.CONTROL:
-        state = replace(state, selected=state.asks[0].number)
+    row = None
+    if state.mode is Mode.CONTROL:
+        row = state.board.row_of(state.selected)
+        selected = row.first.number if row else state.board.at(0)
+        if selected != state.selected:
+            state = replace(state, selected=selected)
+            row = state.board.row_of(selected)
     subject = None
     if state.prompt is not None:
         pass  # letters are letters; what is shown counts anew when the text is taken
     elif state.cover is Cover.SHEET and state.sheet is not None:
         subject = Subject(state.sheet.number, sheet=True, choice=state.sheet.choice)
+    elif state.cover is Cover.END and state.targets:
+        subject = Subject(state.targets[0], end=True)
     elif state.cover is Cover.NONE and state.current is not None and state.plan.shows_ask:
-        subject = Subject(state.current)
+        marks = state.marks if state.mode is Mode.CONTROL else frozenset()
+        subject = Subject(state.current, whole=isinstance(row, Tree), marks=marks)
+    newest = 0
+    if subject is not None:
+        about = row or state.board.card(subject.number)
+        newest = about.newest if about else 0
     if subject != state.subject:
-        state = replace(state, subject=subject, drawn_at=None)
+        state = replace(state, subject=subject, drawn_at=None, upto=newest, joined=None)
+    elif newest > state.upto and state.drawn_at is None:
+        state = replace(state, upto=newest)
+    elif newest > state.upto:
+        upto, joined = joins(state.upto, state.joined, newest, now, state.arm)
+        if (upto, joined) != (state.upto, state.joined):
+            state = replace(state, upto=upto, joined=joined)
     if ended and state.status is not None and not state.asks and not state.lost:
         effects = (*effects, Leave())
     return Step(state, effects)
@@ -162,21 +199,16 @@ def _note(state: State, event: Happening, now: float) -> State:
 
 def _remove(state: State, ask: Ask, event: Settled | Withdrawn, now: float) -> State:
     """``ask`` waits no more: take it out, move a selection that stood on it to the neighbour."""
-    place = state.asks.index_of(ask.number)
-    if place is None:
+    if state.ask(ask.number) is None:
         return state
-    asks = state.asks.minus(ask.number)
-    state = replace(state, agents=agents.waits(state.agents, ask.agent, -1), asks=asks)
-    if state.selected == ask.number:
-        state = replace(state, selected=asks[min(place, len(asks) - 1)].number if asks else None)
-        if state.cover is Cover.ACTION:  # what was read is gone; the neighbour is another text
-            state = replace(state, cover=Cover.NONE)
+    said = state.hint
+    state = replace(without(state, ask, now), agents=agents.waits(state.agents, ask.agent, -1))
     if state.sheet and state.sheet.number == ask.number:
         gone = Hint("it no longer waits; no rule was written", now)
         state = longer.closed(state)
         if isinstance(event, Withdrawn):
             state = replace(state, hint=gone)
-    elif isinstance(event, Withdrawn):
+    elif isinstance(event, Withdrawn) and state.hint is said:
         state = replace(state, hint=Hint(f"action {ask.number} is gone: its process waits no more", now))
     return state
 
@@ -187,6 +219,6 @@ def _click(state: State, click: Clicked) -> State:
     if click.panel is None:
         return to_agent(state)
     state = to_panel(to_control(state), click.panel)
-    if click.number is not None and state.ask(click.number):
+    if click.number is not None and state.board.row_of(click.number):
         state = replace(state, selected=click.number)
     return state

@@ -10,7 +10,18 @@ from agentgate.tui.modes import LOGS, Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import Hint, State
 
-__all__ = ["Doing", "Purpose", "Step", "Verb", "just", "to_agent", "to_control", "to_panel", "when_armed"]
+__all__ = [
+    "Doing",
+    "Purpose",
+    "Step",
+    "Verb",
+    "just",
+    "to_agent",
+    "to_control",
+    "to_panel",
+    "when_armed",
+    "why_not",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +67,27 @@ Verb = Callable[[State, float], Step]
 
 def when_armed(state: State, now: float, effect: Callable[[int], Effect]) -> Step:
     """``effect`` on the subject, or a hint why not."""
-    if state.gone:
-        text = "the gate is gone: everything is denied"
-    elif not state.asks:
-        text = "nothing waits"
-    elif state.subject is None:
-        text = "the action is not on the screen: 1 shows it"
-    elif not state.armed(now):
-        text = f"read it first: a key counts once it was shown for {state.arm:g} s"
-    else:
-        return Step(replace(state, hint=None), (effect(state.subject.number),))
+    text = why_not(state, now)
+    if not text and state.subject is not None:
+        if not state.subject.whole:
+            return Step(replace(state, hint=None), (effect(state.subject.number),))
+        text = "it is folded: → shows the actions"
     return Step(replace(state, hint=Hint(text, now)))
+
+
+def why_not(state: State, now: float) -> str:
+    """Why a verdict key does not count, empty when it does."""
+    if state.gone:
+        return "the gate is gone: everything is denied"
+    if not state.asks:
+        return "nothing waits"
+    if state.current is None and state.board.filter:
+        return f"the filter hides {len(state.asks)}: esc clears it"
+    if state.subject is None:
+        return "the action is not on the screen: 1 shows it"
+    if not state.armed(now):
+        return f"read it first: a key counts once it was shown for {state.arm:g} s"
+    return ""
 
 
 def just(**fields: object) -> Verb:

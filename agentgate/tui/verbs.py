@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.actions import Verdict
-from agentgate.tui import checks, files, history, longer, rules, switching
-from agentgate.tui.inputs import Examine, Give, Move, Moves, Quit
+from agentgate.tui import checks, files, history, longer, rules, switching, verbs_queue
+from agentgate.tui.inputs import Examine, Move, Moves, Quit
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
-from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel, when_armed
+from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel
 
 __all__ = ["VERBS"]
 
 
-def _verdict(verdict: Verdict) -> Verb:
-    return lambda state, now: when_armed(state, now, lambda number: Give(number, verdict))
+_FAR = 1 << 40  # rows: more than there can be
 
 
 def _move(how: Moves) -> Verb:
@@ -25,19 +23,8 @@ def _move(how: Moves) -> Verb:
             return Step(state, (Move(None, how),))
         if state.panel is not Panel.QUEUE:
             return Step(state, (Move(state.panel, how),))
-        if not state.asks:
-            return Step(state)
-        at = state.asks.index_of(state.selected) or 0
-        last = len(state.asks) - 1
-        to = {
-            "next": at + 1,
-            "previous": at - 1,
-            "page-down": at + 5,
-            "page-up": at - 5,
-            "first": 0,
-            "last": last,
-        }[how]
-        return Step(replace(state, selected=state.asks[min(max(to, 0), last)].number))
+        by = {"next": 1, "previous": -1, "page-down": 5, "page-up": -5, "first": -_FAR, "last": _FAR}[how]
+        return Step(replace(state, selected=state.board.moved(state.selected, by)))
 
     return move
 
@@ -84,8 +71,7 @@ def _close(state: State, now: float) -> Step:
 
 VERBS: dict[str, Verb] = {
     **longer.VERBS,
-    "allow": _verdict(Verdict.ALLOW),
-    "deny": _verdict(Verdict.DENY),
+    **verbs_queue.VERBS,
     "control": lambda state, now: Step(to_control(state)),
     "agent": lambda state, now: Step(to_agent(state)),
     "cancel": just(hint=None),

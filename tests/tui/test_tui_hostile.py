@@ -23,19 +23,22 @@ from agentgate.audit.record import Record
 from agentgate.cli import box
 from agentgate.escape import printable
 from agentgate.gate.events import Ask, Decided, GateLost, Notice
+from agentgate.gate.risk import Level, Risk, Scene
 from agentgate.policy.scopes import Scope
 from agentgate.policy.spans import Span
 from agentgate.tui import bars
 from agentgate.tui.agents import Agent
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.asks import Asks
+from agentgate.tui.board import Card, Tree
 from agentgate.tui.ink import plain
 from agentgate.tui.launch import summary
+from agentgate.tui.look import Look
 from agentgate.tui.sheet import Sheet
 from agentgate.tui.state import State
 from agentgate.tui.widgets.audit import Entry, entry_line
-from agentgate.tui.widgets.detail import describe
-from agentgate.tui.widgets.queue import card
+from agentgate.tui.widgets.detail import About, describe, describe_whole
+from agentgate.tui.widgets.queue import Stand, card, header
 from agentgate.tui.widgets.sheet import View, sheet_lines
 
 LEADER = "ctrl+right_square_bracket"
@@ -72,13 +75,20 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     asked = Ask(1, action(text), ruling, 0.0, text)
     answer = Answer(Verdict.DENY, Source.OPERATOR, ruling, text)
     record = Record(0.0, asked.action, ruling, answer, 0, "kernel")
-    state = State(asks=Asks((asked,)), agents=(Agent(text, lost=text),), shown=text, policy_error=text)
+    other = Ask(2, asked.action._replace(kind=Kind.FS_WRITE), ruling, 0.0, text)
+    agents = (Agent(text, lost=text),)
+    state = State(asks=Asks((asked, other)), agents=agents, shown=text, policy_error=text)
+    tree, shown, _ = state.board.rows
+    assert isinstance(tree, Tree) and isinstance(shown, Card)
+    risky = About(3, 2, 1, Risk(Level.HIGH, text), Look(text, text, (f"+{text}",), text), text)
     scopes = (Scope(text, (text,)), Scope(text, (), text))
     sheet = Sheet(1, Decision.DENY, scopes, 0, past={(text,): text})
     view = View(text, Preview(text, (Placed(1, text, False), Placed(2, text, True))))
     lines = [
-        *card(asked, 3.0, True, cells),
-        *describe(asked, text, 3.0, "", True, cells),
+        *card(shown, 3.0, Stand(True, True, True), Scene(), cells),
+        *header(tree, True, cells),
+        *describe(asked, text, 3.0, "", True, cells, risky),
+        *describe_whole(tree, Scene(), "", True, cells),
         entry_line(Entry.of(record), cells),
         bars.alert(state, "abcd", cells),
         bars.header(state, bars.Facts(text, "kernel", text, "ab12"), cells),

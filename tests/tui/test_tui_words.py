@@ -10,11 +10,14 @@ from room_kit import DEFAULT, GUARD, INSTALL, connect, install, write
 
 from agentgate.actions import Action, Kind, Process, Verdict
 from agentgate.gate.events import Ask, GateLost
+from agentgate.gate.risk import Scene
 from agentgate.tui import bars, commands, words
 from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
 from agentgate.tui.bars import PORTABLE, Facts
+from agentgate.tui.board import Board, Card
 from agentgate.tui.commands import Context
+from agentgate.tui.filters import Filter
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, plain, spread, width
 from agentgate.tui.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode, Panel
@@ -23,7 +26,7 @@ from agentgate.tui.step import step
 from agentgate.tui.widgets.audit import Entry, entry_line
 from agentgate.tui.widgets.covers import help_lines, quit_lines
 from agentgate.tui.widgets.detail import describe
-from agentgate.tui.widgets.queue import card
+from agentgate.tui.widgets.queue import Stand, card
 
 HOSTILE = "npm\x1b[2J install\u202e klahc\n[bold red]x[/]\udcff"
 TEXT = st.text(
@@ -77,6 +80,13 @@ def test_middle_keeps_both_ends(text: str, cells: int) -> None:
 # What is said of an action
 
 
+def shown_on(*asks: Ask) -> Card:
+    """The card of the first."""
+    found = Board(Asks(asks)).card(asks[0].number)
+    assert found
+    return found
+
+
 def test_nothing_from_outside_reaches_the_screen_raw() -> None:
     chain = (Process(1, (HOSTILE,), HOSTILE), Process(2, ("\x1b]0;x\x07",)))
     action = Action(Kind.EXEC, HOSTILE, (HOSTILE, "b"), HOSTILE, chain, HOSTILE, HOSTILE, HOSTILE)
@@ -86,7 +96,7 @@ def test_nothing_from_outside_reaches_the_screen_raw() -> None:
     entry = Entry(0.0, Kind.EXEC, Verdict.DENY, HOSTILE, "why")
     lines = [
         *describe(ask, HOSTILE, 3.0, "", True, 60),
-        *card(ask, 3.0, True, 60),
+        *card(shown_on(ask), 3.0, Stand(here=True), Scene(), 60),
         entry_line(entry, 100),
         entry_line(entry, 40),
         bars.alert(state, "abcd", 80),
@@ -137,7 +147,7 @@ def test_a_long_target_keeps_both_ends_in_the_queue() -> None:
     ask = Ask(
         1, write("/home/me/project/a/deep/place/with/a/long/name/of/a/file.txt"), DEFAULT, 0.0, "kernel"
     )
-    first, second = card(ask, 130.0, False, 39)
+    first, second = card(shown_on(ask), 130.0, Stand(), Scene(), 39)
     assert width(first) <= 39
     assert plain(first).startswith(" ? WAIT fs_write /home/me")
     assert plain(first).endswith("file.txt")
@@ -204,10 +214,16 @@ def test_hints_name_the_keys_of_where_one_is() -> None:
 
 
 def test_the_alert_line_counts_the_others() -> None:
-    asks = Asks(Ask(n, install("chalk"), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
+    asks = Asks(Ask(n, install(f"p{n}", 4000 + n), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
     text = plain(bars.alert(State(asks=asks), "abcd", 80))
-    assert text.startswith(" ? WAIT exec npm install chalk")
+    assert text.startswith(" ? WAIT exec npm install p1")
     assert text.rstrip().endswith("+2 more abcd")
+    asks = Asks(Ask(n, install("chalk", 4000 + n), INSTALL, 0.0, "kernel") for n in (1, 2, 3))
+    text = plain(bars.alert(State(asks=asks), "abcd", 80))
+    assert text.rstrip().endswith("×3 abcd") and "more" not in text
+    narrow = State(asks=asks).board.narrow(Filter("left-pad"))
+    text = plain(bars.alert(State(asks=asks, board=narrow), "abcd", 80))
+    assert text.startswith(" nothing passes the filter left-pad") and text.rstrip().endswith("3 hidden abcd")
     assert plain(bars.alert(State(), "abcd", 80)).split() == ["nothing", "waits", "abcd"]
 
 

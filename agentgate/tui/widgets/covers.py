@@ -18,7 +18,7 @@ from agentgate.tui.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.lines import Lines
 
-__all__ = ["Cover", "cells", "help_lines", "quit_lines"]
+__all__ = ["Cover", "cells", "end_lines", "help_lines", "quit_lines"]
 
 
 WIDEST = 84
@@ -61,6 +61,15 @@ def quit_lines(running: int, waiting: int, cells: int) -> list[Line]:
         parts.append(f"denies {waiting} waiting action{'s' if waiting != 1 else ''}")
     lines = fold((("Leaving " + " and ".join(parts) + ".", Ink.PLAIN),), cells)
     return [*lines, (), (("y", Ink.KEY), (" leave   ", Ink.DIM), ("esc", Ink.KEY), (" stay", Ink.DIM))]
+
+
+def end_lines(waiting: int, armed: bool, cells: int) -> list[Line]:
+    """The question before the agent's own process is ended."""
+    one = "it" if waiting == 1 else f"these {waiting}"
+    text = f"The agent itself asks for this, not a command of its own. Denies {one} and ends the agent."
+    ink = Ink.KEY if armed else Ink.IDLE
+    lines = fold(((text, Ink.PLAIN),), cells)
+    return [*lines, (), (("y", ink), (" deny and end   ", Ink.DIM), ("esc", Ink.KEY), (" stay", Ink.DIM))]
 
 
 class Text(Lines):

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentgate.actions import Kind, Source
 from agentgate.gate import helpers
 from agentgate.gate.events import Ask
+from agentgate.gate.risk import Risk, Scene, risk
 from agentgate.tui import words
-from agentgate.tui.ink import NARROW, OUTSIDE_LIMIT, Ink, Line, fold, outside
+from agentgate.tui.board import Tree
+from agentgate.tui.grouping import claim
+from agentgate.tui.ink import NARROW, OUTSIDE_LIMIT, Ink, Line, fit, fold, outside
+from agentgate.tui.look import Look
 from agentgate.tui.widgets.lines import Lines
+from agentgate.tui.widgets.queue import differs, facts, risk_mark, unlike
 
-__all__ = ["DetailPanel", "describe"]
+__all__ = ["About", "DetailPanel", "Shown", "describe", "describe_whole"]
 
 LABEL = 9
 """Cells of the column of labels."""
 
+_LISTED = 200
+"""Actions of a folded command that are listed."""
 
-def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, cells: int) -> list[Line]:
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What else is known of a question. ``many`` ask the same, ``shown`` of them were on the screen for long
+    enough; while cards are ``marked``, the keys are about those. ``look`` is what lies where it would act,
+    ``patience`` a line about the agent's own time-out."""
+
+    many: int = 1
+    shown: int = 1
+    marked: int = 0
+    risk: Risk | None = None
+    look: Look | None = None
+    patience: str = ""
+
+
+_ALONE = About()
+_NOWHERE = Scene()
+
+
+def describe(
+    ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, cells: int, about: About = _ALONE
+) -> list[Line]:
     """The lines of the detail for a panel of ``cells`` cells.
 
     ``refusal`` says why "always" is not offered (empty when it is); ``keys`` goes before the verdict keys
@@ -38,13 +68,27 @@ def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, 
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
     if keys is not None and (cells >= NARROW or not keys):
-        lines.append(keys_line(refusal, keys, armed))
+        lines.append(keys_line(refusal, keys, armed, about.marked))
+    if about.risk is not None:
+        glyph, ink = risk_mark(about.risk)
+        reason = f": {outside(about.risk.reason, 400)}" if about.risk.reason else ""
+        lines += labelled("risk", ((glyph, ink), (reason, Ink.PLAIN)), cells)
+    if about.many > 1:
+        newer = about.many - about.shown
+        late = f"; {newer} came since, and a key does not answer {_them(newer)} yet" if newer > 0 else ""
+        field("same", f"{about.many} processes ask for the same; one answer is for all{late}", Ink.WAIT)
     guard = ruling.source is Source.GUARD
     field("asked by", outside(ruling.why, 1000), Ink.GUARD if guard else Ink.WAIT)
     meaning = helpers.meaning(action.target)
     if meaning not in ruling.why:
         field("it means", meaning, Ink.GUARD)
     field("claimed:", outside(action.intent, 2000), Ink.CLAIM)
+    said = claim(action)
+    if not said.itself and said.words not in (action.target, action.intent):
+        field("command:", outside(said.words, 2000), Ink.CLAIM)
+    for difference in unlike(action):
+        field("≠", difference, Ink.DENY)
+    field("patience", outside(about.patience, 400), Ink.WAIT)
     field("cwd", outside(action.cwd))
     for depth, line in enumerate(words.chain(action)):
         lines += labelled("chain" if depth == 0 else "", line, cells, 2 * min(depth, words.DEEPEST))
@@ -53,6 +97,51 @@ def describe(ask: Ask, refusal: str, now: float, keys: str | None, armed: bool, 
     field("gate", outside(ask.gate, 40))
     if refusal:
         field("always", outside(refusal, 400))
+    if about.look is not None:
+        lines += looked(about.look, cells)
+    return lines
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def looked(look: Look, cells: int) -> list[Line]:
+    """What lies where the action would act, and what it changes there where that is known."""
+    lines: list[Line] = []
+    for label, text in (("there", look.there), ("comes", look.comes), ("change", look.note)):
+        if text:
+            lines += labelled(label, ((outside(text, 1000), Ink.PLAIN),), cells)
+    inks = {"+": Ink.ALLOW, "-": Ink.DENY, "@": Ink.DIM}
+    for text in look.diff:
+        lines += fold(((outside(text, 1000), inks.get(text[:1], Ink.PLAIN)),), cells, 2)
+    return lines
+
+
+def describe_whole(tree: Tree, scene: Scene, keys: str | None, armed: bool, cells: int) -> list[Line]:
+    """The lines for a folded command: the agent's words, and what is observed, one line an action."""
+    said = claim(tree.first.action)
+    lines = fold((("claimed: ", Ink.DIM), (outside(said.words, 4000), Ink.CLAIM)), cells, indent=2)
+    differing = differs(tree)
+    observed: Line = (("observed: ", Ink.DIM), *facts(tree))
+    lines += fold((*observed, (f"  {differing}", Ink.DENY)), cells, indent=2)
+    if keys is not None:
+        ink = Ink.KEY if armed else Ink.IDLE
+        lines.append(
+            (("d", ink), (" deny all of it   ", Ink.DIM), ("→", Ink.KEY), (" shows the actions", Ink.DIM))
+        )
+    lines.append(())
+    for count, card in enumerate(tree.passing):
+        if count == _LISTED:
+            lines.append(((f"and {tree.shown - count} more", Ink.DIM),))
+            break
+        ask = card.first
+        glyph, ink = risk_mark(risk(ask.action, ask.ruling, scene))
+        many = f" ×{len(card.asks)}" if len(card.asks) > 1 else ""
+        line: Line = ((f"{glyph[0]} ", ink), (f"{ask.action.kind.value} ", Ink.DIM))
+        lines.append(fit((*line, (words.target(ask.action), Ink.PLAIN), (many, Ink.WAIT)), cells))
+        for difference in unlike(ask.action):
+            lines.append((("  ≠ ", Ink.DENY), (difference, Ink.DENY)))
     return lines
 
 
@@ -64,8 +153,11 @@ def labelled(label: str, line: Line, cells: int, indent: int = 0) -> list[Line]:
     return [*head, *fold((("  ", Ink.PLAIN), *line), cells, 2 + min(indent, 2))]
 
 
-def keys_line(refusal: str, keys: str, armed: bool) -> Line:
+def keys_line(refusal: str, keys: str, armed: bool, marked: int = 0) -> Line:
     ink = Ink.KEY if armed else Ink.IDLE
+    if marked and not keys:
+        allow: Line = (("a", ink), (f" allow low risks of {marked} marked   ", Ink.DIM))
+        return (*allow, ("d", ink), (" deny them", Ink.DIM))
     line: Line = (
         (keys, Ink.DIM),
         ("a", ink),
@@ -78,23 +170,52 @@ def keys_line(refusal: str, keys: str, armed: bool) -> Line:
     return line
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the panel is about: a question, or the folded command ``whole`` that stands on it. For the rest
+    see `describe`."""
+
+    ask: Ask
+    refusal: str
+    now: float
+    keys: str | None
+    armed: bool
+    about: About
+    whole: Tree | None = None
+    scene: Scene = _NOWHERE
+
+    @property
+    def name(self) -> object:
+        """What it is, however long it has waited."""
+        return self.ask.number, self.whole is not None
+
+    @property
+    def drawn(self) -> object:
+        """Equal for two that look the same."""
+        whole = self.whole and (self.whole.tag, self.whole.shown, self.whole.newest)
+        held = words.age(self.now - self.ask.since)
+        return self.ask, self.refusal, held, self.keys, self.armed, self.about, whole
+
+    def lines(self, cells: int) -> list[Line]:
+        if self.whole is not None and self.whole.shown:
+            return describe_whole(self.whole, self.scene, self.keys, self.armed, cells)
+        return describe(self.ask, self.refusal, self.now, self.keys, self.armed, cells, self.about)
+
+
 class DetailPanel(Lines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._ask: Ask | None = None
-        self._rest: tuple[str, float, str, bool] = ("", 0.0, "", False)
+        self._shown: Shown | None = None
         self._folded: list[Line] = []
         self._drawn: object = None
 
-    def show(self, ask: Ask | None, refusal: str, now: float, keys: str, armed: bool) -> None:
-        """See `describe`; None for ``ask`` when nothing is shown."""
-        held = words.age(now - ask.since) if ask else ""
-        drawn = (ask, refusal, held, keys, armed)
+    def show(self, shown: Shown | None) -> None:
+        """None when nothing is shown."""
+        drawn = shown and shown.drawn
         if drawn == self._drawn:
             return
-        other = (self._ask and self._ask.number) != (ask and ask.number)
-        self._drawn = drawn
-        self._ask, self._rest = ask, (refusal, now, keys, armed)
+        other = (self._shown and self._shown.name) != (shown and shown.name)
+        self._drawn, self._shown = drawn, shown
         if other:
             self.changed()
             self.go_to(0)
@@ -108,15 +229,13 @@ class DetailPanel(Lines):
 
     def _fold(self) -> None:
         self._folded = []
-        if self._ask and self.size.width:
-            refusal, now, keys, armed = self._rest
-            cells = self.size.width - 1
-            self._folded = describe(self._ask, refusal, now, keys, armed, cells)
+        if self._shown and self.size.width:
+            self._folded = self._shown.lines(self.size.width - 1)
 
     def changed(self) -> None:
         self._fold()
         more = len(self._folded) - self.size.height
-        title = f"2 ACTION {self._ask.number}" if self._ask else "2 ACTION"
+        title = f"2 ACTION {self._shown.ask.number}" if self._shown else "2 ACTION"
         self.border_title = f"{title} · +{more} lines" if more > 0 and self.size.height else title
         super().changed()
 

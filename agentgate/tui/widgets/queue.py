@@ -1,37 +1,114 @@
-"""The queue: two lines for each action that waits, oldest first."""
+"""The queue: two lines for each card, and for the header of each command that has several."""
 
 from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
 
 from textual import events
 from textual.message import Message
 
-from agentgate.gate.events import Ask
+from agentgate.actions import Action, Kind
+from agentgate.gate.risk import Level, Risk, Scene, risk
+from agentgate.intent.differences import differences
 from agentgate.tui import words
-from agentgate.tui.asks import Asks
+from agentgate.tui.board import Board, Card, Row, Tree
+from agentgate.tui.grouping import claim, command_of
 from agentgate.tui.ink import NARROW, Ink, Line, outside, spread, width
 from agentgate.tui.widgets.lines import Lines
 
-__all__ = ["QueuePanel", "card"]
+__all__ = ["QueuePanel", "Stand", "card", "differs", "facts", "header", "risk_mark", "unlike"]
+
+_RISKS = {
+    Level.LOW: ("· low", Ink.DIM),
+    Level.MEDIUM: ("▴ medium", Ink.WAIT),
+    Level.HIGH: ("▲ HIGH", Ink.DENY),
+}
+_COUNTED = {
+    Kind.EXEC: ("command", "commands"),
+    Kind.FS_WRITE: ("write", "writes"),
+    Kind.FS_READ: ("read", "reads"),
+    Kind.NET_EGRESS: ("connection", "connections"),
+}
+_LOOKED_AT = 50
+"""Cards of a command whose differences are looked for."""
 
 
-def card(ask: Ask, now: float, shown: bool, cells: int) -> list[Line]:
-    """Mark, kind and target; below who it is, what it says it is for, and how long it waits."""
-    edge = ("▌" if shown else " ", Ink.WAIT)
+def risk_mark(found: Risk) -> tuple[str, Ink]:
+    """Glyph, word and ink of a risk."""
+    return _RISKS[found.level]
+
+
+def unlike(action: Action) -> tuple[str, ...]:
+    """Where what is observed differs from the agent's words."""
+    return differences(command_of(action), "", action)
+
+
+def facts(tree: Tree) -> Line:
+    """What is observed of a command: how many of which kind."""
+    counts = Counter(card.first.action.kind for card in tree.passing)
+    said = ", ".join(f"{count} {_COUNTED[kind][count > 1]}" for kind, count in counts.items())
+    return ((said, Ink.PLAIN),)
+
+
+def differs(tree: Tree) -> str:
+    """The first difference of what is observed from the agent's words, if one is found."""
+    for shown in islice(tree.passing, _LOOKED_AT):
+        if found := unlike(shown.first.action):
+            return f"≠ {found[0]}"
+    return ""
+
+
+def header(tree: Tree, here: bool, cells: int) -> list[Line]:
+    """The agent's own words on top, what is observed below. ``here``: the keys are about it."""
+    edge = ("▌" if here else " ", Ink.WAIT)
+    said = claim(tree.first.action)
+    what = (("the agent itself: ", Ink.DIM),) if said.itself else (("claimed: ", Ink.DIM),)
+    top: Line = (edge, ("▸ " if tree.folded else "▾ ", Ink.DIM), *what)
+    text = words.middle(outside(said.words, words.LINE_LIMIT), cells - width(top))
+    below: Line = (edge, ("  ", Ink.PLAIN), *facts(tree))
+    differing = differs(tree)
+    if differing and width(below) + len(differing) + 3 > cells:
+        differing = "≠ differs"
+    right: Line = ((f" {differing} ", Ink.DENY),) if differing else ()
+    return [(*top, (text, Ink.CLAIM)), spread(below, right, cells)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a card stands in the queue: ``here`` under the keys, ``marked``, ``within`` below a header."""
+
+    here: bool = False
+    marked: bool = False
+    within: bool = False
+
+
+def card(shown: Card, now: float, stand: Stand, scene: Scene, cells: int) -> list[Line]:
+    """Mark, kind, target and how many ask; below who it is, what it says it is for, risk and age."""
+    ask = shown.first
     action = ask.action
-    head: Line = (edge, words.wait_mark(ask.ruling), (f" {action.kind.value} ", Ink.DIM))
+    ink = Ink.STRONG if stand.here else Ink.PLAIN
+    edge = ("▌" if stand.here else " ", Ink.WAIT)
+    inset = ("┊", Ink.DIM) if stand.within else ("", Ink.PLAIN)
+    many: Line = ((f" ×{len(shown.asks)} ", Ink.WAIT),) if len(shown.asks) > 1 else ()
+    head: Line = (edge, inset, words.wait_mark(ask.ruling), (f" {action.kind.value} ", Ink.DIM))
+    point: Line = (edge, inset, ("● " if stand.marked else "  ", Ink.WAIT))
     if cells < NARROW:
-        target = words.middle(words.target(action), cells - 3)
-        return [head, (edge, ("  ", Ink.PLAIN), (target, Ink.STRONG if shown else Ink.PLAIN))]
-    target = words.middle(words.target(action), cells - width(head))
-    second: Line = (edge, (f"  {words.who(action)}", Ink.DIM))
+        target = words.middle(words.target(action), cells - width(point))
+        return [spread(head, many, cells), (*point, (target, ink))]
+    target = words.middle(words.target(action), cells - width(head) - width(many))
+    second: Line = (*point, (words.who(action), Ink.DIM))
     if action.intent:
         second = (*second, ("  claimed: ", Ink.DIM), (outside(action.intent, 200), Ink.CLAIM))
-    age = ((f" {words.age(now - ask.since)} ", Ink.DIM),)
-    return [(*head, (target, Ink.STRONG if shown else Ink.PLAIN)), spread(second, age, cells)]
+    mark = risk_mark(risk(action, ask.ruling, scene))
+    end: Line = ((" ", Ink.PLAIN), mark, (f" {words.age(now - ask.since)} ", Ink.DIM))
+    first = spread((*head, (target, ink)), many, cells) if many else (*head, (target, ink))
+    return [first, spread(second, end, cells)]
 
 
 class QueuePanel(Lines):
-    """Shows the questions; `Picked` when one is clicked."""
+    """Shows the board; `Picked` when a card is clicked, `Folded` when a header is."""
 
     row_height = 2
 
@@ -42,41 +119,73 @@ class QueuePanel(Lines):
             super().__init__()
             self.number = number
 
+    class Folded(Message):
+        """The header of the command of question ``number`` was clicked."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._asks = Asks()
+        self._board = Board()
         self._current: int | None = None
+        self._marks: frozenset[tuple[int, int]] = frozenset()
+        self._scene = Scene()
         self._now = 0.0
 
-    def show(self, asks: Asks, current: int | None, now: float) -> None:
+    def show(
+        self, board: Board, current: int | None, marks: frozenset[tuple[int, int]], scene: Scene, now: float
+    ) -> None:
         """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age."""
         before, self._now = self._now, now
-        if asks is self._asks and current == self._current:
-            self.repaint(
-                index
-                for index in (self.in_view() if asks else ())
-                if words.age(now - asks[index].since) != words.age(before - asks[index].since)
-            )
+        same = board is self._board and current == self._current
+        if same and marks == self._marks and scene is self._scene:
+            self.repaint(index for index in self.in_view() if self._aged(board.rows, index, before, now))
             return
         moved = self._current != current
-        self._asks, self._current = asks, current
-        self.border_title = f"1 QUEUE · {len(asks)} waiting" if asks else "1 QUEUE"
+        self._board, self._current, self._marks, self._scene = board, current, marks, scene
+        self.border_title = self._title()
         self.changed()
-        place = asks.index_of(current)
+        place = board.place(current)
         if moved or place != self.cursor:
             self.point(place)
 
+    @staticmethod
+    def _aged(rows: list[Row], index: int, before: float, now: float) -> bool:
+        row = rows[index] if index < len(rows) else None
+        if not isinstance(row, Card):
+            return False
+        since = row.first.since
+        return words.age(now - since) != words.age(before - since)
+
+    def _title(self) -> str:
+        board = self._board
+        title = f"1 QUEUE · {len(board.asks)} waiting" if board.asks else "1 QUEUE"
+        if self._marks:
+            title += f" · {len(self._marks)} marked"
+        if board.filter:
+            title += f" · /{outside(board.filter.text, 60)} hides {board.hidden}"
+        return title.replace("[", "\\[")
+
     def rows(self) -> int:
-        return max(1, len(self._asks))
+        return max(1, len(self._board.rows))
 
     def row(self, index: int, cells: int) -> list[Line]:
-        if not self._asks:
-            return [(("nothing waits", Ink.DIM),)]
-        ask = self._asks[index]
-        return card(ask, self._now, ask.number == self._current, cells)
+        if not self._board.rows:
+            text = "nothing passes the filter; esc clears it" if self._board.asks else "nothing waits"
+            return [((text, Ink.DIM),)]
+        row = self._board.rows[index]
+        here = index == self._board.place(self._current)
+        if isinstance(row, Tree):
+            return header(row, here, cells)
+        marked = any(tag == row.tag for tag, _ in self._marks)
+        return card(row, self._now, Stand(here, marked, row.tree.shown > 1), self._scene, cells)
 
     def on_click(self, event: events.Click) -> None:
         index = self.row_at(event.y - self.gutter.top)
-        if index is not None and self._asks:
+        if index is not None and self._board.rows:
             event.stop()
-            self.post_message(self.Picked(self._asks[index].number))
+            row = self._board.rows[index]
+            kind = self.Folded if isinstance(row, Tree) else self.Picked
+            self.post_message(kind(row.first.number))
