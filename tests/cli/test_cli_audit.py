@@ -135,13 +135,13 @@ def test_the_log_can_be_named(logged: World) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--since", "soon"), "since: not a time: 'soon' (write 30m, 1h, 2d, 13:20 or 2026-11-23)"),
+        (("--since", "soon"), "--since: not a time: 'soon' (write 30m, 1h, 2d, 13:20 or 2026-11-23)"),
         (("--where", "hots:x.y"), "no key 'hots': host:? (quotes around it make it a text)"),
         (
             ("--where", "action:run"),
             "action: unknown word 'run' (exec, fs_write, fs_read, net_egress, write, read, net)",
         ),
-        (("--host", ""), "host: needs a value"),
+        (("--host", ""), "--host: needs a value"),
     ],
 )
 def test_a_filter_that_means_nothing(logged: World, words: tuple[str, ...], said: str) -> None:
