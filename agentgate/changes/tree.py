@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agentgate.changes.look import Change, Sort
 
-__all__ = ["MARKS", "Row", "said", "size", "summary", "tree"]
+__all__ = ["MARKS", "Row", "counts", "near", "said", "size", "summary", "tree"]
 
 MARKS = {Sort.CREATED: "+", Sort.CHANGED: "~", Sort.REMOVED: "-", Sort.RENAMED: ">", Sort.MODE: "·"}
 
@@ -73,28 +73,39 @@ def size(count: int) -> str:
     return f"{amount:.1f} {units[0]}" if amount < 10 else f"{amount:.0f} {units[0]}"
 
 
-def said(change: Change) -> str:
+def near(path: str, project: str) -> str:
+    """``path`` from the project where it lies in it, else the whole."""
+    return path.removeprefix(project.rstrip("/") + "/")
+
+
+def said(change: Change, project: str = "") -> str:
     """What stands behind the name: sizes, where it was, what cannot be had."""
     words = ""
     if change.sort is Sort.RENAMED:
-        words = f"was {change.origin}"
+        words = f"was {near(change.origin, project) if project else change.origin}"
     elif change.sort is Sort.CREATED and change.folder:
         more = "+" if change.more else ""
         words = f"{change.files:,}{more} file{'s' if change.files != 1 else ''}, {size(change.after or 0)}"
     elif change.sort is Sort.MODE:
         words = change.what
     elif change.sort is Sort.CHANGED and change.before is not None and change.after is not None:
-        words = f"{size(change.before)} → {size(change.after)}"
+        words = size(change.after)
+        if change.before != change.after:
+            words = f"{size(change.before)} → {words}"
     elif change.before is not None or change.after is not None:
         known = change.after if change.sort is Sort.CREATED else change.before
         words = size(known) if known is not None else ""
     return f"{words}, not kept: {change.why}".removeprefix(", ") if change.why else words
 
 
+def counts(changes: Iterable[Change]) -> str:
+    """How many of each sort, by their marks: ``+3 ~1``."""
+    sorts = [change.sort for change in changes]
+    return " ".join(f"{MARKS[sort]}{sorts.count(sort):,}" for sort in Sort if sort in sorts)
+
+
 def summary(changes: Iterable[Change]) -> str:
     """How many of each sort: ``3 created, 1 changed``."""
-    counts: dict[Sort, int] = {}
-    for change in changes:
-        counts[change.sort] = counts.get(change.sort, 0) + 1
+    sorts = [change.sort for change in changes]
     words = {Sort.MODE: "with another mode"}
-    return ", ".join(f"{counts[sort]:,} {words.get(sort, sort.value)}" for sort in Sort if sort in counts)
+    return ", ".join(f"{sorts.count(sort):,} {words.get(sort, sort.value)}" for sort in Sort if sort in sorts)

@@ -160,7 +160,7 @@ def _tree(store: Store, picture: Picture, changes: list[Change]) -> None:
     print(f"in {printable(about.project, 200)}: {summary(changes) or 'nothing on disk differs'}")
     for row in tree(changes, about.project):
         mark = MARKS[row.change.sort] if row.change else " "
-        words = said(row.change) if row.change else ""
+        words = said(row.change, about.project) if row.change else ""
         print(f"{mark} {'  ' * row.depth}{printable(row.name, 400)}  {printable(words, 400)}".rstrip())
     if picture.full:
         print("and more: the session changed more than is kept")

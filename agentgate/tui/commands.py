@@ -177,6 +177,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous", _K, ("k", "up"), "Up"),
     Command("page-down", _K, ("pagedown", "space"), "One page down"),
     Command("page-up", _K, ("pageup",), "One page up"),
+    Command("full", _F, ("enter",), "How the chosen file differs from what it was before", "diff"),
     Command("file-back", _F, ("r",), "Take it back, or all in a directory; asks first", "take back"),
     Command("files-back", _F, ("R",), "Take every change back; asks first", "all back"),
     Command("confirm-back", _B, ("y",), "Take it back", "take back"),

@@ -17,6 +17,8 @@ _WORDS = {
     "bksp": "backspace",
     "↓": "down",
     "↑": "up",
+    "←": "left",
+    "→": "right",
 }
 _NAMED = {key.value for key in Keys if "+" not in key.value and not key.value.startswith("<")}
 _LEADING = {f"f{number}" for number in range(1, 25)}

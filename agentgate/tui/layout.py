@@ -30,7 +30,7 @@ SIDE_LEAST = 40
 COLUMN = 46
 """What a column of panels has where there is room, from here on the agent gets more, too."""
 COLUMN_LEAST = 26
-NAMES_FROM = 21
+NAMES_FROM = 24
 """Cells that the title of a log needs beside the names of others."""
 LOG_ROWS = 18
 """A column shows another log for each so many rows."""

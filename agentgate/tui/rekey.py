@@ -46,7 +46,8 @@ def rekey(leaders: tuple[str, ...], chosen: Mapping[tuple[str, str], tuple[str, 
         for section in ("", command.context.name.lower()):
             if (section, command.id) in chosen:
                 keys = chosen[section, command.id]
-                set_by[command.context, command.id] = (section, command.id)
+                if keys != command.keys:  # what says the same as the table has set nothing
+                    set_by[command.context, command.id] = (section, command.id)
                 if not keys and command.id in _NEEDED:
                     raise Conflict(
                         section, command.id, f"{command.id!r} must have a key: nothing else leads out"

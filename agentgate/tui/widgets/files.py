@@ -16,7 +16,8 @@ from textual import events
 from agentgate.agent import AgentRun
 from agentgate.changes.following import Following
 from agentgate.changes.look import Change, Sort
-from agentgate.changes.tree import MARKS, Row, said, summary, tree
+from agentgate.changes.tree import MARKS, Row, counts, near, said, summary, tree
+from agentgate.tui import words
 from agentgate.tui.ink import NARROW, Ink, Line, fold, outside, spread
 from agentgate.tui.widgets.lines import Lines
 
@@ -57,7 +58,7 @@ class Wanted:
     changes: tuple[Change, ...]
 
 
-def row_line(row: Row, cells: int) -> Line:
+def row_line(row: Row, cells: int, project: str = "") -> Line:
     """``~   app.py         1.2 KiB → 1.3 KiB``"""
     indent = "  " * row.depth
     if row.change is None:
@@ -66,7 +67,8 @@ def row_line(row: Row, cells: int) -> Line:
     name = (outside(row.name, 400), Ink.PLAIN if ink is Ink.DIM else ink)
     left: Line = ((f"{MARKS[row.change.sort]} {indent}", ink), name)
     word = f"  {row.change.sort.value:<7}" if cells >= 64 else ""
-    return spread(left, ((outside(said(row.change), 120), Ink.DIM), (word, ink)), cells)
+    right = words.middle(outside(said(row.change, project), 400), cells // 2 - len(word))
+    return spread(left, ((right, Ink.DIM), (word, ink)), cells)
 
 
 def diff_lines(change: Change | None, lines: Sequence[str], cells: int) -> list[Line]:
@@ -74,9 +76,9 @@ def diff_lines(change: Change | None, lines: Sequence[str], cells: int) -> list[
     if change is None:
         return []
     out = fold(((f"{MARKS[change.sort]} ", INKS[change.sort]), (outside(change.path), Ink.STRONG)), cells, 2)
-    words = said(change)
-    if words:
-        out += fold(((f"  {change.sort.value}, {outside(words)}", Ink.DIM),), cells, indent=2)
+    about = said(change)
+    if about:
+        out += fold(((f"  {change.sort.value}, {outside(about)}", Ink.DIM),), cells, indent=2)
     out.append(())
     inks = {"+": Ink.ALLOW, "-": Ink.DENY, "@": Ink.WAIT, "·": Ink.DIM}
     for text in lines:
@@ -94,9 +96,11 @@ def back_lines(wanted: Wanted | None, alive: bool, key: str, cells: int) -> list
     what = "this change" if count == 1 else f"these {count:,} changes"
     lines = fold(((f"Take back {what}?", Ink.STRONG),), cells)
     lines.append(())
+    project = wanted.parts[0][0].following.store.about.project
     for change in wanted.changes[:NAMED]:
         mark = (f"{MARKS[change.sort]} ", INKS[change.sort])
-        lines += fold((mark, (outside(change.path), Ink.PLAIN), (f"  {said(change)}", Ink.DIM)), cells, 2)
+        path, about = near(change.path, project), said(change, project)
+        lines += fold((mark, (outside(path), Ink.PLAIN), (f"  {outside(about)}", Ink.DIM)), cells, 2)
     if count > NAMED:
         lines.append(((f"  and {count - NAMED:,} more", Ink.DIM),))
     lines.append(())
@@ -187,7 +191,7 @@ class FilesPanel(Lines):
         if why:
             rows.append(why)
         self._rows = rows or ["nothing on disk differs from what it was before"]
-        every = summary([change for _, changes in found for change in changes])
+        every = counts([change for _, changes in found for change in changes])
         self.border_title = f"5 FILES · {every}" if every else "5 FILES"
         self.changed()
         self._point_again(chosen)
@@ -239,7 +243,7 @@ class FilesPanel(Lines):
         row = self._rows[index]
         if isinstance(row, str):
             return [((outside(row, 400), Ink.DIM),)]
-        return [row_line(row.row, max(cells, NARROW // 2))]
+        return [row_line(row.row, max(cells, NARROW // 2), row.of.following.store.about.project)]
 
     def on_click(self, event: events.Click) -> None:
         index = self.row_at(event.y - self.gutter.top)
