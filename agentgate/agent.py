@@ -49,6 +49,9 @@ class AgentRun:
         self.proxy: Proxy | None = None
         self.names: Names | None = None
         self.backend: Backend | None = None
+        self._starting: asyncio.Task[int] | None = None
+        self._closing = asyncio.Lock()
+        self._closed = ""
         self._answers: tuple[Remembered, ...] = ()
 
     @property
@@ -66,10 +69,16 @@ class AgentRun:
 
         Raises GateUnavailable or OSError as ``Session.start``; then nothing is left of it.
         """
+        if self._closed:
+            raise GateUnavailable(self._closed)
+        self._starting = asyncio.create_task(self._start(policy, stdio, controlling))
         try:
-            return await self._start(policy, stdio, controlling)
-        except BaseException:
+            return await self._starting
+        except BaseException as error:
+            broken_off = self._closed  # by ``close``, not by whoever waits for us
             await self.close()
+            if broken_off and isinstance(error, asyncio.CancelledError) and not _cancelled():
+                raise GateUnavailable(broken_off) from None
             raise
 
     async def _start(self, policy: Policy, stdio: tuple[int, int, int], controlling: bool) -> int:
@@ -175,10 +184,15 @@ class AgentRun:
             self.backend.forget(*paths)
 
     async def close(self, why: str = "the session ended") -> None:
-        """End the agent's tree and its connections, deny what it waits for and say ``why``. Safe to call
-        twice."""
+        """End the agent's tree and its connections, deny what it waits for and say ``why``; a start under way
+        is broken off. Safe to call twice, and at any moment."""
+        self._closed = self._closed or why
         self.gate.close(why)
-        async with contextlib.AsyncExitStack() as last:  # each one is done, whatever becomes of the others
+        async with self._closing, contextlib.AsyncExitStack() as last:
+            if self._starting and not self._starting.done():
+                self._starting.cancel()
+                await asyncio.wait([self._starting])
+            # each one is done, whatever becomes of the others
             if self.proxy:
                 last.push_async_callback(self.proxy.close)
             if self.names:
@@ -186,3 +200,9 @@ class AgentRun:
             last.push_async_callback(asyncio.to_thread, self.keeping.end)
             if self.backend:
                 last.push_async_callback(self.backend.stop)
+
+
+def _cancelled() -> bool:
+    """Whether the running task itself was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

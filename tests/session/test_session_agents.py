@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -17,6 +18,7 @@ from agentgate.agent import AgentRun
 from agentgate.gate.events import AgentEnded, AgentStarted, GateLost
 from agentgate.intercept.backend import GateUnavailable
 from agentgate.policy.model import Policy
+from agentgate.settings import GateChoice
 
 POLICY = """\
 default: deny
@@ -165,6 +167,23 @@ async def test_a_start_that_fails_leaves_the_first_untouched(room: Desk, command
         assert [run.name for run in session.agents] == ["test"] and alive(ask.action.pid)
         assert session.gate.answer(ask.number, Verdict.ALLOW)
         await until((room.project / "a").exists)
+
+
+@pytest.mark.parametrize("gate", [GateChoice.KERNEL, GateChoice.SHIM])
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1, 0.2])
+async def test_a_session_closed_while_one_more_starts_leaves_nothing(
+    room: Desk, seconds: float, gate: GateChoice
+) -> None:
+    before, files = children(), open_files()
+    async with room.running("exec sleep 1000", gate=gate) as session:
+        starting = asyncio.create_task(room.add(session, "exec sleep 1000"))
+        await asyncio.sleep(seconds)
+        await asyncio.wait_for(session.close(), PATIENCE)
+        with contextlib.suppress(GateUnavailable, OSError):
+            await starting
+        await asyncio.wait_for(session.close(), PATIENCE)
+    await until(lambda: children() <= before and open_files() <= files)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_no_agent_is_started_that_could_not_be_recorded(room: Desk) -> None:
