@@ -20,6 +20,7 @@ HOUR = 3600.0
 QUICK = 1.0
 """Seconds from the question on the screen to the key: faster than it can be read."""
 OFTEN = 5
+_LONGEST = 2000
 _KEPT = 500
 """Sorts of things that are counted; an agent can make as many as it likes."""
 
@@ -38,8 +39,7 @@ class Pace:
         if answer.source is not Source.OPERATOR:
             return self
         allowed = dict(self.allowed)
-        if answer.verdict is Verdict.ALLOW and ask.ruling.source is not Source.GUARD:
-            name = sort(ask)
+        if answer.verdict is Verdict.ALLOW and (name := sort(ask)):
             allowed[name] = allowed.pop(name, 0) + 1
             if len(allowed) > _KEPT:
                 del allowed[next(iter(allowed))]
@@ -58,16 +58,17 @@ class Pace:
 
 
 def sort(ask: Ask) -> tuple[str, ...]:
-    """What sort of thing it is: what "always" would cover."""
+    """What sort of thing it is: what "always" would cover. Empty for what can be no rule, and for what is
+    too long to be done by habit."""
+    if ask.ruling.source is Source.GUARD or len(ask.action.target) > _LONGEST:
+        return ()
     return (ask.action.kind.value, *suggest(ask.action).targets)
 
 
 def offer(pace: Pace, ask: Ask, keys: str) -> str:
     """What to say of a question that has just come onto the screen: that it could be a rule, each time that
     `OFTEN` more of its sort were allowed. ``keys`` opens the sheet of the rule."""
-    if ask.ruling.source is Source.GUARD:
-        return ""
-    times = pace.allowed.get(sort(ask), 0)
+    times = pace.allowed.get(sort(ask), 0) if pace.allowed else 0
     if not times or times % OFTEN:
         return ""
     return f"{ask.action.target[:80]} allowed {times} times: {keys} writes a rule"
