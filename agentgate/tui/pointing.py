@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.errors import NoWidget
 
 from agentgate.tui import agent_tabs, bars
 from agentgate.tui.inputs import Clicked, Happening, Pressed
@@ -16,26 +17,30 @@ __all__ = ["pointed"]
 
 def pointed(event: events.MouseDown, room: Room, state: State, always: bool) -> list[Happening]:
     """What follows from a press that no widget kept for itself. ``always``: whether that is offered."""
-    widget = event.widget
-    if widget is None or state.cover is not Cover.NONE:
+    if state.cover is not Cover.NONE:
         return []
+    try:  # (Textual names the widget in the events of its tests only)
+        widget, region = room.get_widget_at(event.screen_x, event.screen_y)
+    except NoWidget:
+        return []
+    x = event.screen_x - region.x
     plan = state.plan
     if widget is room.pane:
         return [Clicked(None)]
     if widget is room.agent_tabs:
-        name = agent_tabs.at(state, widget.size.width, event.x)
+        name = agent_tabs.at(state, widget.size.width, x)
         return [AgentPicked(name)] if name is not None else []
     if widget is room.tabs:
         return [Clicked(bars.tab_at(event.screen_x))]
     if widget is room.log_tabs and plan.log_tabs is not None:
-        tab = bars.log_tab_at(plan.others, plan.log_tabs.width, event.x)
+        tab = bars.log_tab_at(plan.others, plan.log_tabs.width, x)
         return [Clicked(tab)] if tab is not None else []
     if widget is room.alert:
         return [Clicked(Panel.QUEUE)]
     if widget is room.header:
-        return _header(bars.header_at(room.header.line, event.x), state)
+        return _header(bars.header_at(room.header.line, x), state)
     if widget is room.hints:
-        keys = bars.hint_at(state, state.armed(event.time), always, state.width, event.x)
+        keys = bars.hint_at(state, state.armed(event.time), always, state.width, x)
         return [Pressed(key) for key in keys]
     return [Clicked(panel) for panel, known in room.panels.items() if known in widget.ancestors_with_self]
 

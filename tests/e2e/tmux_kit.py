@@ -106,6 +106,14 @@ class Tmux:
         """Press keys by tmux's names of them."""
         self._tmux("send-keys", "-t", "main", *names)
 
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-t", "main", "-x", str(width), "-y", str(height))
+
+    def click(self, x: int, y: int) -> None:
+        """Press and release the left button at column ``x`` of row ``y``, from 0, as a terminal says it."""
+        for end in "Mm":
+            self._tmux("send-keys", "-t", "main", "-l", f"\x1b[<0;{x + 1};{y + 1}{end}")
+
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "main", "-l", text)
         self.keys("Enter")
