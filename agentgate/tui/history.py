@@ -15,7 +15,7 @@ from agentgate.tui.ink import Ink, Line, clip, outside
 from agentgate.tui.inputs import Effect, Input
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import LIVE, State
-from agentgate.tui.steps import Purpose, Step, Verb
+from agentgate.tui.steps import Purpose, Step, Verb, to_agent
 from agentgate.tui.terminal.view import Reads, View
 
 __all__ = [
@@ -77,7 +77,7 @@ class ToLive(Effect):
 
 
 def _read(state: State, now: float) -> Step:
-    return Step(replace(state, reading=True), (Read(),))
+    return Step(replace(to_agent(state), reading=True), (Read(),))
 
 
 def _do(what: Reads) -> Verb:
@@ -134,5 +134,7 @@ def mark(state: State) -> Line:
         words.append((("selecting  ", Ink.WAIT),))
     lines = "1 line" if view.back == 1 else f"{view.back} lines"
     text = f"history, {lines} back" if view.back else "history, at its end"
+    if view.alternate:
+        text = "this program has no history"
     returns = "esc returns" if state.reading else "a key for the agent returns"
     return (*sum(words, ()), (f" {text}; {returns} ", Ink.CONTROL))

@@ -55,6 +55,32 @@ def test_the_address_is_the_one_behind_the_text() -> None:
     assert vt.grid.link(Point(1, 1)) == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "col", "address"),
+    [
+        ("see https://a.example/x?y=1#z. Then", 4, "https://a.example/x?y=1#z"),
+        ("see https://a.example/x?y=1#z. Then", 28, "https://a.example/x?y=1#z"),
+        ("see https://a.example/x?y=1#z. Then", 29, ""),
+        ("see https://a.example/x?y=1#z. Then", 3, ""),
+        ("see https://a.example/x?y=1#z. Then", 60, ""),
+        ("你好 (HTTP://a.example/b_c), https://d.example!", 8, "HTTP://a.example/b_c"),
+        ("你好 (HTTP://a.example/b_c), https://d.example!", 35, "https://d.example"),
+        ("ftp://a.example http:// x", 5, ""),
+    ],
+)
+def test_an_address_that_is_written_out(text: str, col: int, address: str) -> None:
+    vt = Vt(3, 70)
+    vt.feed(text.encode())
+    assert vt.grid.address(Point(0, col)) == address
+
+
+def test_an_address_is_whole_again_over_the_rows_it_was_wrapped_to() -> None:
+    vt = Vt(5, 20)
+    vt.feed(b"go to https://a.example/a/long/way?with=words and")
+    for place in (Point(0, 8), Point(1, 3), Point(2, 4)):
+        assert vt.grid.address(place) == "https://a.example/a/long/way?with=words"
+
+
 async def test_the_opener_gets_one_argument_and_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -391,7 +391,7 @@ async def test_a_link_is_not_the_childs_even_where_it_tracks_the_mouse(tmp_path:
 
 
 async def test_what_the_child_wants_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentgate.tui.terminal.pane._WISH_SECONDS", 1.0)
+    monkeypatch.setattr("agentgate.tui.terminal.telling._WISH_SECONDS", 1.0)
     note = r"printf '\033]777;notify;Build;ok \342\200\256%s\007\033]52;c;aGVsbG8=\007' $n"
     script = f"for n in 1 2 3 4 5 6 7 8 9; do {note}; sleep 0.05; done; echo done; sleep 60"
     async with pane("sh", "-c", script) as (app, _, _):

@@ -263,6 +263,19 @@ def test_a_text_that_is_cleared_away_under_the_cursor_is_no_end(vt: Vt) -> None:
     reading.spans(vt.scrollbar)
 
 
+def test_a_screen_without_history_can_be_read_too(vt: Vt) -> None:
+    vt.feed(b"\x1b[?1049h\x1b[2J\x1b[Hfull\r\nscreen")
+    reading = Reading(vt)
+    reading.start(1)
+    assert reading.view(vt.scrollbar) == View(alternate=True)
+    reading.do("up")
+    reading.do("select")
+    reading.do("line-end")
+    assert reading.selection.text == "full"
+    reading.find("screen")
+    assert reading.view(vt.scrollbar).matches == 1
+
+
 # Searching
 
 

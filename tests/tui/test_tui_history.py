@@ -98,6 +98,10 @@ def test_what_is_typed_after_the_slash_is_searched() -> None:
         (replace(State(), view=View(1), reading=True), " history, 1 line back; esc returns "),
         (replace(State(), reading=True), " history, at its end; esc returns "),
         (
+            replace(State(), reading=True, view=View(alternate=True)),
+            " this program has no history; esc returns ",
+        ),
+        (
             replace(State(), reading=True, view=View(7, "foo", 2, 9, True)),
             "foo: 2 of 9  selecting   history, 7 lines back; esc returns ",
         ),

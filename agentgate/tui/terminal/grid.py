@@ -20,6 +20,8 @@ _URI_LIMIT: Final = 8192
 _CONCEALED: Final = "\x1b[8m"
 _SGR: Final = re.compile("\x1b\\[([0-9:;]*)m")
 _OSC: Final = re.compile("\x1b\\][^\x1b]*\x1b\\\\")
+_ADDRESS: Final = re.compile(r"https?://[!-~]*[A-Za-z0-9/#&=+~_%-]", re.IGNORECASE)
+"""Ends where a sentence's own punctuation would begin."""
 _KEPT: Final = "\n\t\u200d"
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -183,6 +185,18 @@ class Grid:
                 return ""
             raw: bytes = ffi.buffer(buffer, length[0])[:]
         return raw.decode("utf-8", "surrogateescape")
+
+    def address(self, point: Point) -> str:
+        """The address of the web that is written out at ``point``; empty when there is none. Where a program
+        has broken it into lines itself, only the part on this one."""
+        line = self.line(point)
+        if line is None or not line[0] <= point <= line[1]:
+            return ""
+        before, whole = self.text(line[0], point), self.text(*line)
+        for found in _ADDRESS.finditer(whole):
+            if found.start() < len(before) <= found.end():
+                return found[0]
+        return ""
 
     def _written(self, selection: Any, form: int) -> str:
         """What is selected, written in a form of the core's; with the lock held."""

@@ -53,7 +53,7 @@ class MouseCanvas(Canvas):
         button = _BUTTONS.get(event.button)
         if button is None:
             return
-        if event.ctrl and button == "left" and (address := self._vt.grid.link(self._point(event))):
+        if event.ctrl and button == "left" and (address := self._address(self._point(event))):
             event.stop()  # the agent's program cannot open it, so it is not asked
             self._picked(address)
         elif self._send_mouse(event, "press", button):
@@ -124,6 +124,13 @@ class MouseCanvas(Canvas):
             self._send(self._vt.encode_key(arrow) * abs(rows))
 
     # The operator's
+
+    def _address(self, point: Point) -> str:
+        """What a click with ctrl at ``point`` leads to: a link, or an address where no program would get
+        the click."""
+        grid = self._vt.grid
+        taken = self._takes_input and self._vt.mouse_tracking
+        return grid.link(point) or ("" if taken else grid.address(point))
 
     def _point(self, event: events.MouseEvent) -> Point:
         """What the operator points at on the screen as it is drawn, clamped to it."""

@@ -1,40 +1,32 @@
 """The pane that shows the agent's terminal and hands it what the operator types.
 
 All keys go to the agent but one, the leader, which belongs to the control room. How it is drawn is `canvas`'
-business, what the mouse does `mouse`'s, and what is read and selected `reading`'s.
+business, what the mouse does `mouse`'s, what is read and selected `reading`'s, and what is told `telling`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, field, replace
-from time import monotonic
 from typing import Final
 
 from textual import events
 from textual.reactive import reactive
-from textual.timer import Timer
 
 from agentgate.pty import Pty
-from agentgate.tui.terminal import messages
 from agentgate.tui.terminal.feeder import Feeder
 from agentgate.tui.terminal.keys import KeyPress, key_press
-from agentgate.tui.terminal.listen import Wishes
-from agentgate.tui.terminal.mouse import MouseCanvas
 from agentgate.tui.terminal.paste import concerns
-from agentgate.tui.terminal.view import Reads, View
+from agentgate.tui.terminal.telling import TellingCanvas
+from agentgate.tui.terminal.view import Reads
 
 __all__ = ["TerminalPane"]
 
 _RESIZE_DELAY: Final = 0.05
-_VIEW_SECONDS: Final = 0.25
-_WISH_SECONDS: Final = 5.0
-"""Least time between two messages about what the agent wants; what is between is counted only."""
 _EARLY_MAX: Final = 4096  # bytes of type-ahead
 
 
-class TerminalPane(MouseCanvas):
+class TerminalPane(TellingCanvas):
     """A terminal on a `Pty` whose child somebody else has started.
 
     The leader key is posted as `Leader` and not sent. The next key is not sent either: it bubbles, as
@@ -48,29 +40,6 @@ class TerminalPane(MouseCanvas):
     leader_pending: reactive[bool] = reactive(False, repaint=False)
     """Whether the leader was pressed, so that the next key is the control room's."""
 
-    PaneMessage = messages.PaneMessage
-    Leader = messages.Leader
-    Bell = messages.Bell
-    Closed = messages.Closed
-    TitleChanged = messages.TitleChanged
-    InputDropped = messages.InputDropped
-    ViewChanged = messages.ViewChanged
-    Copied = messages.Copied
-    PasteHeld = messages.PasteHeld
-    LinkPicked = messages.LinkPicked
-    Noted = messages.Noted
-    ClipboardWanted = messages.ClipboardWanted
-
-    @dataclass
-    class _Told:
-        """What the messages were last posted for, and when those of the agent's wishes were."""
-
-        title: str = ""
-        bells: int = 0
-        view: View = field(default_factory=View)
-        wishes: Wishes = field(default_factory=Wishes)
-        wishes_at: float = -_WISH_SECONDS
-
     def __init__(
         self,
         *,
@@ -83,9 +52,6 @@ class TerminalPane(MouseCanvas):
         self._pty: Pty | None = None
         self._early: bytearray | None = bytearray()  # typed before there is a terminal to type into
         self._feeder: Feeder | None = None
-        self._told = self._Told()
-        self._view_timer: Timer | None = None
-        self._wish_timer: Timer | None = None
         self._resize_timer: asyncio.TimerHandle | None = None
         self._fitted = (0, 0)
 
@@ -162,15 +128,9 @@ class TerminalPane(MouseCanvas):
             self._selected(text)
         self.unselect()
 
-    def _selected(self, text: str) -> None:
-        self.post_message(self.Copied(self, text))
-
     def pick(self) -> None:
-        """Pick the link under the cursor: `LinkPicked`."""
-        self._picked(self._vt.grid.link(self._reading.cursor(self._bar)))
-
-    def _picked(self, address: str) -> None:
-        self.post_message(self.LinkPicked(self, address))
+        """Pick the link or the address under the cursor: `LinkPicked`."""
+        self._picked(self._address(self._reading.cursor(self._bar)))
 
     def _paste_selected(self) -> None:
         if self.input_enabled and self.app.clipboard:
@@ -195,49 +155,6 @@ class TerminalPane(MouseCanvas):
                 self._early += data
         elif data and self._pty is not None and not self._pty.write(data):
             self.post_message(self.InputDropped(self, len(data)))
-
-    # Telling
-
-    def _draw(self) -> None:
-        if self.visible:
-            super()._draw()
-        self._tell()
-
-    def _tell(self) -> None:
-        told, vt = self._told, self._vt
-        if told.bells != vt.bells:
-            told.bells = vt.bells
-            self.post_message(self.Bell(self))
-        if told.title != vt.title:
-            told.title = vt.title
-            self.post_message(self.TitleChanged(self, vt.title))
-        if vt.wishes != told.wishes and self._wish_timer is None and self.is_running:
-            wait = told.wishes_at + _WISH_SECONDS - monotonic()
-            if wait > 0:
-                self._wish_timer = self.set_timer(wait, self._tell_wishes)
-            else:
-                self._tell_wishes()
-        if self.view == told.view or self._view_timer is not None or not self.is_running:
-            return
-        if replace(self.view, back=told.view.back) == told.view and self.view.back and told.view.back:
-            # only the distance to the end: it changes with every line of output
-            self._view_timer = self.set_timer(_VIEW_SECONDS, self._tell_view)
-        else:
-            self._tell_view()
-
-    def _tell_wishes(self) -> None:
-        self._wish_timer = None
-        told, wishes = self._told, self._vt.wishes
-        if notes := wishes.notes - told.wishes.notes:
-            self.post_message(self.Noted(self, wishes.note, notes - 1))
-        if wishes.clipboards != told.wishes.clipboards:
-            self.post_message(self.ClipboardWanted(self, wishes.clipboard))
-        told.wishes, told.wishes_at = wishes, monotonic()
-
-    def _tell_view(self) -> None:
-        self._view_timer = None
-        self._told.view = self.view
-        self.post_message(self.ViewChanged(self, self.view))
 
     def _ended(self) -> None:
         self._draw()

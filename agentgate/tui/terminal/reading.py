@@ -104,7 +104,9 @@ class Reading:
         return True
 
     def view(self, bar: Scrollbar) -> View:
-        return View(bar.back, self._vt.finder.needle, self._match, self._matches, self._selecting)
+        vt = self._vt
+        found = (vt.finder.needle, self._match, self._matches)
+        return View(bar.back, *found, self._selecting, self.on and vt.alternate_screen)
 
     def spans(self, bar: Scrollbar) -> Spans:
         """What is to be highlighted in the viewport."""

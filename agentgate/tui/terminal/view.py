@@ -32,10 +32,12 @@ Spans = dict[int, list[tuple[int, int, Mark]]]
 @dataclass(frozen=True, slots=True)
 class View:
     """``back`` is how many lines there are below what is shown (0: the live screen is), ``matches`` how many
-    places match ``needle``, and ``match`` the number of the one gone to, from the newest (1)."""
+    places match ``needle``, ``match`` the number of the one gone to, from the newest (1). ``alternate``: the
+    program has a screen of its own, which has no history."""
 
     back: int = 0
     needle: str = ""
     match: int = 0
     matches: int = 0
     selecting: bool = False
+    alternate: bool = False
