@@ -36,6 +36,7 @@ class Context(StrEnum):
     CHECK = "When asked about a paste or a link"
     BACK = "When asked about taking back"
     END = "When asked about ending the agent"
+    ANSWERS = "In the list of the answers that hold"
     READ = "When reading this help, an action, a rule or what holds"
     PROMPT = "When typing a text into the bottom line"
     FORM = "In an editor or a form"
@@ -125,6 +126,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("end", _D, ("x",), "Deny it and end the process that wants it", "end", True),
     Command("filter", _D, ("slash",), "Show what has a text, kind:net, program:curl; !: has not"),
     Command("clear", _D, ("escape",), "Take back the marks, then the filter, then go back to AGENT mode"),
+    Command("answers", _C, ("S",), "The answers that hold without a rule, to take them back"),
     Command("next", _C, ("j", "down"), "Down: next action, record, rule or line", "move"),
     Command("previous", _C, ("k", "up"), "Up: previous action, record, rule or line"),
     Command("page-down", _C, ("pagedown", "space"), "One page down"),
@@ -169,6 +171,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-down", _S, ("pagedown",), "One page down"),
     Command("page-up", _S, ("pageup",), "One page up"),
     Command("close", _S, ("escape", "q"), "Close; the action still waits", "close"),
+    *(
+        Command(id, Context.ANSWERS, keys, help)
+        for id, keys, help in (
+            ("next-answer", ("j", "down"), "Down"),
+            ("previous-answer", ("k", "up"), "Up"),
+            ("take-back", ("x", "delete"), "It holds no more: what is like it is asked about again"),
+            ("close", ("escape", "q", "S"), "Close"),
+        )
+    ),
     Command("confirm", _Q, ("y",), "End the agent, deny what waits, leave", "quit"),
     Command("close", _Q, ("escape", "n"), "Stay", "stay"),
     Command("check-yes", _K, ("y",), "Paste it, or open it", "yes"),

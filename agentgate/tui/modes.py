@@ -51,6 +51,7 @@ class Cover(StrEnum):
     PALETTE = "palette"
     DIFF = "diff"
     BACK = "back"
+    ANSWERS = "answers"
 
 
 EDITORS = (Cover.RULE_FORM, Cover.POLICY_TEXT, Cover.PROGRAM)

@@ -16,6 +16,7 @@ from agentgate.tui.modes import Cover
 from agentgate.tui.palette import palette_lines
 from agentgate.tui.room import Room
 from agentgate.tui.showing import about
+from agentgate.tui.standing import standing_lines
 from agentgate.tui.state import State
 from agentgate.tui.whatif import WhatIf
 from agentgate.tui.widgets import covers
@@ -32,6 +33,7 @@ _TITLES = {
     Cover.ACTION: "action",
     Cover.RULE: "rule",
     Cover.SHEET: "an answer for longer",
+    Cover.ANSWERS: "answers that hold",
     Cover.QUIT: "leave?",
     Cover.END: "end the agent?",
     Cover.HEALTH: "what holds here",
@@ -91,6 +93,9 @@ class Overlay:
             lines = covers.end_lines(len(state.targets), state.armed(now), cells)
         elif state.cover is Cover.DIFF:
             lines = diff_lines(self._room.files.compared, self._room.files.diff, cells)
+        elif state.cover is Cover.ANSWERS:
+            key = state.keys.key_of(Context.ANSWERS, "take-back")
+            lines, chosen = standing_lines(state, key, cells)
         elif state.cover is Cover.BACK:
             key = state.keys.key_of(Context.BACK, "confirm-back")
             lines = back_lines(self._room.files.wanted, state.running > 0, key, cells)

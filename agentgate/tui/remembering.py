@@ -23,6 +23,7 @@ from agentgate.tui.longer import (
     Undo,
 )
 from agentgate.tui.sheet import Sheet
+from agentgate.tui.standing import Standing, TakeBack
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing
@@ -49,6 +50,7 @@ def _remember(to: Performing, number: int, give: Callable[[Ask], str]) -> None:
     except PolicyError as error:
         to.desk.tell(Notice(f"only once: {error.message}"))
         return
+    _tell(to)
     to.session.hub.post(Notice(f"{said}; {_BACK}"))
 
 
@@ -96,6 +98,7 @@ def _write_rule(to: Performing, effect: WriteRule) -> None:
     except (PolicyError, OSError) as error:
         to.desk.tell(WriteFailed(str(error)))
         return
+    _tell(to)
     if sheet.span is not Span.ONCE:
         where = f"written into {session.policy_file.label}" if sheet.span.written else "remembered"
         session.hub.post(
@@ -109,7 +112,20 @@ def _undo(to: Performing, effect: Undo) -> None:
     except (PolicyError, OSError) as error:
         to.desk.tell(Notice(f"nothing is taken back: {error}"))
         return
+    _tell(to)
     to.session.hub.post(Notice(said))
+
+
+def _take_back(to: Performing, effect: TakeBack) -> None:
+    said = to.session.answering.take_back(effect.number)
+    _tell(to)
+    if said:
+        to.desk.tell(Notice(f"the answer no longer holds: {said}"))
+
+
+def _tell(to: Performing) -> None:
+    """Tell the room which answers hold now."""
+    to.desk.tell(Standing(to.session.answering.remembered))
 
 
 def globs(text: str, kind: Kind) -> tuple[str, ...]:
@@ -154,6 +170,7 @@ HANDLERS: dict[type[Effect], Handler] = {
     AskAlways: _ask_always,
     WriteRule: _write_rule,
     Undo: _undo,
+    TakeBack: _take_back,
     CheckGlob: _check_glob,
     TakeGlob: _take_glob,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentgate.gate.events import Ask
+from agentgate.gate.remembered import Remembered
 from agentgate.gate.risk import Scene
 from agentgate.tui.agents import Agent
 from agentgate.tui.asks import Asks
@@ -44,6 +45,7 @@ _COVERED = {
     Cover.PASTE: Context.CHECK,
     Cover.LINK: Context.CHECK,
     Cover.BACK: Context.BACK,
+    Cover.ANSWERS: Context.ANSWERS,
     Cover.RULE_FORM: Context.FORM,
     Cover.POLICY_TEXT: Context.FORM,
     Cover.PROGRAM: Context.PROGRAM,
@@ -84,8 +86,8 @@ class State:
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
     seconds until a verdict key counts.
-    ``pace``: how the operator decides. ``choice``: which line of the palette; ``sought``: what the help is to
-    show alone."""
+    ``pace``: how the operator decides. ``choice``: which line of the palette, or of ``standing``, the answers
+    that hold; ``sought``: what the help is to show alone."""
 
     width: int = 80
     height: int = 24
@@ -95,6 +97,7 @@ class State:
     log: Panel = Panel.AUDIT
     cover: Cover = Cover.NONE
     sheet: Sheet | None = None
+    standing: tuple[Remembered, ...] = ()
     asks: Asks = NONE
     board: Board = EMPTY
     selected: int | None = None

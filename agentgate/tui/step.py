@@ -35,7 +35,18 @@ from agentgate.gate.events import (
     Withdrawn,
 )
 from agentgate.gate.risk import reached
-from agentgate.tui import agents, checks, files, history, longer, palette, rules, switching, verbs_queue
+from agentgate.tui import (
+    agents,
+    checks,
+    files,
+    history,
+    longer,
+    palette,
+    rules,
+    standing,
+    switching,
+    verbs_queue,
+)
 from agentgate.tui.agent_news import heard
 from agentgate.tui.board import Tree
 from agentgate.tui.commands import Context
@@ -70,6 +81,7 @@ _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **files.PARTS,
     **checks.PARTS,
     **longer.PARTS,
+    **standing.PARTS,
     **switching.PARTS,
     **palette.PARTS,
     **rules.PARTS,

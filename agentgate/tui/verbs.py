@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import checks, files, history, longer, rules, switching, verbs_queue
+from agentgate.tui import checks, files, history, longer, rules, standing, switching, verbs_queue
 from agentgate.tui.inputs import Examine, Move, Moves, Quit
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -72,6 +72,7 @@ def _close(state: State, now: float) -> Step:
 VERBS: dict[str, Verb] = {
     **longer.VERBS,
     **verbs_queue.VERBS,
+    **standing.VERBS,
     "control": lambda state, now: Step(to_control(state)),
     "agent": lambda state, now: Step(to_agent(state)),
     "cancel": just(hint=None),

@@ -346,3 +346,31 @@ async def test_the_time_stops_for_what_is_looked_at(tmp_path: Path) -> None:
         await pilot.press("escape")  # back in AGENT mode nobody reads it
         assert (await asyncio.wait_for(first, 10)).source is Source.TIMEOUT
         assert (tmp_path / "policy.yaml").read_text() == POLICY
+
+
+async def test_the_answers_that_hold_are_listed_and_taken_back_one_by_one(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    async with room(session) as (app, pilot):
+        await pilot.press(LEADER, "tab", "S")
+        await until(lambda: screen_has(app, "no answer holds"), pilot)
+        await pilot.press("escape")
+        for action, key in ((install("chalk"), "s"), (write("/srv/x"), "t")):
+            question = ask(session, action)
+            await until(lambda: app.state.asks, pilot)
+            await armed(app, pilot)
+            await pilot.press(key)
+            await question
+        await pilot.press("S")
+        await until(lambda: app.state.cover is Cover.ANSWERS, pilot)
+        await pilot.pause()
+        rows = [row for row in text_of(app).splitlines() if "✓ allow" in row and ":" in row]
+        assert any("fs_write /srv/x" in row and "for pid 4100" in row for row in rows)
+        assert any("exec npm install" in row and "for this session" in row for row in rows)
+        await pilot.press("j", "x")
+        await until(lambda: len(app.state.standing) == 1, pilot)
+        assert [answer.rule.targets for answer in session.answering.remembered] == [("/srv/x",)]
+        await pilot.press("k", "delete")
+        await until(lambda: screen_has(app, "no answer holds"), pilot)
+        assert session.answering.remembered == ()
+        await pilot.press("S")
+        await until(lambda: app.state.cover is Cover.NONE, pilot)
