@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from agentgate.gate.events import Notice
@@ -48,6 +49,15 @@ def _change(to: Performing, effect: ChangeRule) -> None:
     if _write(to, edit):
         done = to.session.policy_file.changes[-1].what
         to.session.hub.post(Notice(f"{done}; u takes it back"))
+        to.desk.spawn(_say_what_follows(to, policy, done))
+
+
+async def _say_what_follows(to: Performing, old: Policy, done: str) -> None:
+    """Hold the change against the recorded past, and say so when that would have gone otherwise."""
+    new = to.session.policy
+    outcome = await asyncio.to_thread(to.overlay.trying().between, old, new)
+    if outcome.words and to.session.policy is new:
+        to.session.hub.post(Notice(f"{done}; {outcome.words}; u takes it back"))
 
 
 def _undo(to: Performing, effect: ChangeRule) -> None:

@@ -14,7 +14,6 @@ from agentgate.policy.suggest import Draft
 from agentgate.tui.inputs import Effect
 from agentgate.tui.modes import Cover
 from agentgate.tui.rules import CloseEditor, EditorClosed, EditorOpened, OpenEditor, SaveEditor
-from agentgate.tui.whatif import WhatIf
 from agentgate.tui.widgets.editor import Editor
 from agentgate.tui.widgets.policy_text import PolicyText
 from agentgate.tui.widgets.program import Program, editor_command
@@ -51,14 +50,14 @@ def _form(to: Performing, effect: OpenEditor) -> Editor | None:
         return None
     else:
         number, draft, title = rule.number, Draft.of(rule), f"rule {rule.number} of {label} · {mark}"
-    return RuleForm(title, draft, policy, number, _whatif(to), new=effect.new)
+    return RuleForm(title, draft, policy, number, to.overlay.trying(), new=effect.new)
 
 
 def _text(to: Performing, effect: OpenEditor) -> Editor:
     file, rule = to.session.policy_file, to.room.policy.chosen
     line = rule.line if rule else 1
     name = file.label if file.path else f"{file.label}, written to a new {file.new_path.name}"
-    return PolicyText(f"{name} · {to.session.mark}", file.text(), line, _whatif(to))
+    return PolicyText(f"{name} · {to.session.mark}", file.text(), line, to.overlay.trying())
 
 
 def _program(to: Performing, effect: OpenEditor) -> Editor:
@@ -69,12 +68,6 @@ def _program(to: Performing, effect: OpenEditor) -> Editor:
     path = to.session.policy_file.path
     assert path is not None
     return Program(f"{command[0]} {to.session.policy_file.label} · {to.session.mark}", [*command, str(path)])
-
-
-def _whatif(to: Performing) -> WhatIf:
-    if to.overlay.whatif is None:
-        to.overlay.whatif = WhatIf(to.session)
-    return to.overlay.whatif
 
 
 def _save(to: Performing, effect: SaveEditor) -> None:

@@ -47,8 +47,7 @@ _TITLES = {
 
 class Overlay:
     """``health`` is what was found out of this machine; ``patience`` how long the agent waits for its
-    commands, if that is known. ``editor`` is the open cover that takes text, ``whatif`` what tries what is
-    typed there."""
+    commands, if that is known. ``editor`` is the open cover that takes text."""
 
     def __init__(self, app: App[Any], room: Room, session: Session) -> None:
         self._app = app
@@ -57,7 +56,7 @@ class Overlay:
         self._screen: covers.Cover | None = None
         self._previewed: tuple[tuple[int, str], View] | None = None
         self.editor: Editor | None = None
-        self.whatif: WhatIf | None = None
+        self._whatif: WhatIf | None = None
         self.health = Health()
         self.patience: Patience | None = None
 
@@ -109,6 +108,12 @@ class Overlay:
             lines = self._sheet(state, now, cells)
         prompt = bars.prompt(state.prompt, state.width) if state.prompt else None
         self._screen.show(lines, state.width, state.height, prompt, chosen)
+
+    def trying(self) -> WhatIf:
+        """What tries policies; the same one again, for what it remembers."""
+        if self._whatif is None:
+            self._whatif = WhatIf(self._session)
+        return self._whatif
 
     def open(self, editor: Editor) -> None:
         """Put a cover over the room that takes text; the state has to say so too."""

@@ -65,10 +65,11 @@ from agentgate.tui.inputs import (
     Subject,
 )
 from agentgate.tui.leaving import without
-from agentgate.tui.modes import Cover, Mode
+from agentgate.tui.modes import EDITORS, Cover, Mode
 from agentgate.tui.pressing import press
 from agentgate.tui.prompt import insert
 from agentgate.tui.purposes import changed
+from agentgate.tui.rules import EditorClosed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, to_agent, to_control, to_panel
 from agentgate.tui.switching import AgentClosed
@@ -119,7 +120,7 @@ def step(state: State, event: Happening, now: float) -> Step:
             result = _PARTS[type(event)](state, event, now)
         case _:
             result = Step(_note(state, event, now))
-    ended = isinstance(event, AgentEnded | AgentClosed | Settled | Withdrawn)
+    ended = isinstance(event, AgentEnded | AgentClosed | Settled | Withdrawn | EditorClosed)
     return _settle_subject(result, now, ended)
 
 
@@ -185,7 +186,8 @@ def _settle_subject(result: Step, now: float, ended: bool) -> Step:
         upto, joined = joins(state.upto, state.joined, newest, now, state.arm)
         if (upto, joined) != (state.upto, state.joined):
             state = replace(state, upto=upto, joined=joined)
-    if ended and state.status is not None and not state.asks and not state.lost:
+    writing = state.cover in EDITORS  # what is typed there is not dropped for that
+    if ended and state.status is not None and not state.asks and not state.lost and not writing:
         effects = (*effects, Leave())
     return Step(state, effects)
 

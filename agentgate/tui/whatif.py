@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agentgate.audit.past import Difference, Recorded
+from agentgate.audit.past import Difference
 from agentgate.escape import printable
 from agentgate.gate import build
 from agentgate.gate.decide import Decider
@@ -37,6 +37,13 @@ class Outcome:
     findings: Findings = field(default_factory=Findings)
     past_error: str = ""
 
+    @property
+    def words(self) -> str:
+        """``4 of 50 recorded actions are decided otherwise``; empty when none is."""
+        count = sum(difference.times for difference in self.differences)
+        are = "action is" if self.recorded == 1 else f"actions {'is' if count == 1 else 'are'}"
+        return f"{count:,} of {self.recorded:,} recorded {are} decided otherwise" if count else ""
+
 
 class WhatIf:
     """Compares with the policy in force. Its methods take up to seconds the first time and block: they
@@ -44,7 +51,6 @@ class WhatIf:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._recorded = Recorded(session.settings.audit)
         self._old: tuple[Policy, Decider] | None = None
 
     def text(self, text: str) -> Outcome:
@@ -55,15 +61,19 @@ class WhatIf:
             return Outcome(str(error), error.line, error.column)
 
     def policy(self, policy: Policy) -> Outcome:
+        """What would follow if ``policy`` were in force."""
+        return self.between(self._session.policy, policy)
+
+    def between(self, old: Policy, policy: Policy) -> Outcome:
+        """What follows when ``policy`` takes the place of ``old``."""
         try:
             new = self._decider(policy)
             findings = examine(policy, self._session.context())
         except PolicyError as error:
             return Outcome(str(error), error.line, error.column)
-        force = self._session.policy
-        if self._old is None or self._old[0] is not force:
-            self._old = (force, self._decider(force))
-        past = self._recorded.read()
+        if self._old is None or self._old[0] is not old:
+            self._old = (old, self._decider(old))
+        past = self._session.recorded.read()
         differences = tuple(past.differences(self._old[1], new))
         return Outcome("", None, None, policy, len(past), differences, findings, past.error)
 

@@ -170,6 +170,24 @@ async def test_keys_move_switch_remove_and_undo_each_written_at_once(tmp_path: P
         await until(lambda: has(app, "nothing to take back"), pilot)
 
 
+async def test_a_change_is_held_against_the_recorded_past(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    async with room(session, (160, 50)) as (app, pilot):
+        question = ask(session, install("chalk"), INSTALL)
+        await until(lambda: app.state.asks, pilot)
+        session.gate.answer(app.state.asks[0].number, Verdict.DENY)
+        await question
+        log = session.settings.audit
+        await until(lambda: log.exists() and b"npm install" in log.read_bytes(), pilot)
+        await in_panel(app, pilot)
+        await pilot.press("j")
+        await ready(app, pilot)
+        await pilot.press("J")  # below the rule that allows every command
+        await until(
+            lambda: has(app, "rule 2 moved to 3; 1 of 1 recorded action is decided otherwise; u takes"), pilot
+        )
+
+
 async def test_a_key_is_for_the_rule_that_was_shown_when_it_was_pressed(tmp_path: Path) -> None:
     from textual import events
 
@@ -211,7 +229,7 @@ async def test_an_edit_that_cannot_be_made_is_said_and_changes_nothing(tmp_path:
 
 async def test_the_first_change_of_the_built_in_default_makes_the_copy(tmp_path: Path) -> None:
     session = make_session(tmp_path, policy=None)
-    async with room(session) as (app, pilot):
+    async with room(session, (80, 24)) as (app, pilot):
         await in_panel(app, pilot)
         await until(lambda: has(app, "built-in default"), pilot)
         await ready(app, pilot)

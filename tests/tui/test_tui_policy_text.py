@@ -88,6 +88,22 @@ async def test_a_mistake_is_shown_at_its_line_and_the_old_policy_stays(tmp_path:
         assert (tmp_path / "policy.yaml").read_text() == POLICY
 
 
+async def test_line_ends_stay_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    session = make_session(tmp_path, policy="")
+    old = POLICY.replace("\n", "\r\n").encode()
+    file.write_bytes(old)
+    async with room(session) as (app, pilot):
+        await until(lambda: len(session.policy.rules) == 3, pilot)
+        await in_panel(app, pilot)
+        await pilot.press("E")
+        editor = await text_editor(app, pilot)
+        assert not editor.dirty
+        await pilot.press("end", *"  # mine", "ctrl+s")
+        await until(lambda: file.read_bytes() != old, pilot)
+        assert file.read_bytes() == old.replace(b"rules\r\n", b"rules  # mine\r\n", 1)
+
+
 async def test_text_that_was_changed_outside_is_not_overwritten(tmp_path: Path) -> None:
     session = make_session(tmp_path)
     async with room(session) as (app, pilot):

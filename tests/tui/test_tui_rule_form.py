@@ -211,3 +211,36 @@ async def test_a_question_that_comes_while_one_types_is_counted_and_waits(tmp_pa
         await until(lambda: app.state.cover is Cover.NONE, pilot)
         assert not question.done()
         question.cancel()
+
+
+async def test_the_end_of_the_agent_waits_for_who_is_typing(tmp_path: Path) -> None:
+    session = make_session(tmp_path, "bash", "-c", "until test -e go; do sleep 0.05; done; exit 3")
+    async with room(session) as (app, pilot):
+        await in_panel(app, pilot)
+        await pilot.press("e")
+        await form_of(app, pilot)
+        await pilot.press("x")
+        (tmp_path / "go").touch()
+        await until(lambda: app.state.status == 3, pilot)
+        await pilot.pause(0.3)
+        assert app.return_value is None
+        await pilot.press("ctrl+s")
+        await until(lambda: app.return_value is not None, pilot)
+        assert app.return_value == 3
+        assert session.policy.rules[0].targets == ("xgit status*",)
+
+
+async def test_a_form_of_an_agent_that_goes_on_leaves_the_room_as_it_was(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    async with room(session, (80, 24)) as (app, pilot):
+        await in_panel(app, pilot)
+        for key in ("e", "n", "E"):
+            await pilot.press(key)
+            await until(lambda: app.state.cover is not Cover.NONE and app.screen.is_mounted, pilot)
+            await pilot.press("escape")
+            await until(lambda: app.state.cover is Cover.NONE, pilot)
+        assert len(app.screen_stack) == 1 and app.return_value is None
+        await until(lambda: app.focused is app._room.policy.list, pilot)
+        await pilot.press("G", "e")
+        await until(lambda: has(app, "the default is no rule"), pilot)
+        assert app.state.cover is Cover.NONE

@@ -26,6 +26,9 @@ from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["PolicyPanel"]
 
+EXPIRY_SECONDS = 30.0
+"""So often is looked whether a rule's time is over."""
+
 COUNT_SECONDS = 0.5
 """Hits are drawn so often while decisions come."""
 
@@ -102,6 +105,9 @@ class PolicyPanel(Vertical):
     def compose(self) -> ComposeResult:
         yield self.list
         yield self.full
+
+    def on_mount(self) -> None:
+        self.set_interval(EXPIRY_SECONDS, self._know)
 
     def begin(self, context: Context, file: PolicyFile) -> None:
         self._meaning, self._file = context, file

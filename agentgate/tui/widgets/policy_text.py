@@ -58,8 +58,9 @@ class PolicyText(Editor):
         super().__init__(title, KEYS)
         self.base = text
         self.area = YamlArea(
-            text, show_line_numbers=True, tab_behavior="indent", soft_wrap=False, compact=True
-        )
+            text, show_line_numbers=True, tab_behavior="indent", soft_wrap=False, compact=True,
+            highlight_cursor_line=False,
+        )  # fmt: skip
         self._from = line
         self.text = Text()
         self._said: Line = ()

@@ -156,7 +156,8 @@ class RuleForm(Editor):
             preview += fold((("│ ", Ink.DIM), (outside(text), Ink.PLAIN)), cells, indent=4)
         outcome = outcome_lines(self._outcome, cells, self.number)
         # where there is little room, what the fields do not say comes first
-        first, second = (preview, outcome) if self.has_class("wide") else (outcome, preview)
+        short = self.has_class("wide") and len(preview) < self.text.size.height // 2
+        first, second = (preview, outcome) if short else (outcome, preview)
         lines = [*first, (), *second] if first else second
         if lines != self.text.lines:
             self.text.lines = lines
