@@ -239,6 +239,8 @@ def alert(state: State, mark: str, cells: int) -> Line:
     if len(card.asks) > 1:
         right = ((f" ×{len(card.asks)}", Ink.WAIT), *right)
     left: Line = ((" ", Ink.PLAIN), words.wait_mark(ask.ruling), (f" {ask.action.kind.value} ", Ink.DIM))
+    if name := state.named(ask.agent):
+        left = (*left, (f"{outside(name, 20)}: ", Ink.PLAIN))
     room = cells - width(left) - width(right) - 1
     shown = words.middle(words.target(ask.action), room)
     return spread((*left, (shown, Ink.STRONG)), right, cells)

@@ -129,7 +129,7 @@ class Room(Screen[None], inherit_bindings=False):
             self.divider.show(*[(("│", ink),)] * plan.divider.height)
         control = state.mode is Mode.CONTROL
         ask = state.ask(state.current)
-        self.queue.show(state.board, state.current, state.marks, state.scene, now)
+        self.queue.show(state.board, state.current, state.marks, state.scene, state.several, now)
         keys = "" if control else f"{state.keys.lead} "
         whole = state.whole
         shown = Shown(ask, refusal, now, keys, armed, about, whole, state.scene) if ask else None

@@ -28,6 +28,7 @@ def about(state: State, ask: Ask, now: float, patience: Patience | None) -> Abou
         risk(ask.action, ask.ruling, state.scene),
         looked.look if looked is not None and looked.number == ask.number else None,
         _patience(state, ask, patience),
+        state.named(ask.agent),
     )
 
 

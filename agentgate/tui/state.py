@@ -146,6 +146,10 @@ class State:
         """Whether there is more than one agent, so that it must be said which one is meant."""
         return len(self.agents) > 1
 
+    def named(self, agent: str) -> str:
+        """``agent`` where there are several; empty where it need not be said."""
+        return agent if self.several else ""
+
     @property
     def running(self) -> int:
         """How many agents run, or are being started."""

@@ -188,6 +188,9 @@ async def test_one_queue_says_who_asks_and_its_head_is_decided_from_any_terminal
         await armed(app, pilot)
         assert " 1 demo  ● runs ? 1 waiting [2 demo-2] ● runs ? 1 waiting" in text_of(app)
         assert app.state.shown == "demo-2" and app.state.current == 1  # nothing turned to who asks
+        assert "demo: claude › bash" in text_of(app) and "agent    demo " in text_of(app)
+        await pilot.resize_terminal(80, 24)
+        await until(lambda: "? WAIT exec demo: npm install one" in text_of(app), pilot)
         await pilot.press(LEADER, "a")
         assert (await first).verdict is Verdict.ALLOW and not second.done()
         await armed(app, pilot)

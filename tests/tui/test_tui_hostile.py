@@ -80,15 +80,15 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     state = State(asks=Asks((asked, other)), agents=agents, shown=text, policy_error=text)
     tree, shown, _ = state.board.rows
     assert isinstance(tree, Tree) and isinstance(shown, Card)
-    risky = About(3, 2, 1, Risk(Level.HIGH, text), Look(text, text, (f"+{text}",), text), text)
+    risky = About(3, 2, 1, Risk(Level.HIGH, text), Look(text, text, (f"+{text}",), text), text, text)
     scopes = (Scope(text, (text,)), Scope(text, (), text))
     sheet = Sheet(1, Decision.DENY, scopes, 0, past={(text,): text})
     view = View(text, Preview(text, (Placed(1, text, False), Placed(2, text, True))))
     lines = [
-        *card(shown, 3.0, Stand(True, True, True), Scene(), cells),
-        *header(tree, True, cells),
+        *card(shown, 3.0, Stand(True, True, True, text), Scene(), cells),
+        *header(tree, True, cells, text),
         *describe(asked, text, 3.0, "", True, cells, risky),
-        *describe_whole(tree, Scene(), "", True, cells),
+        *describe_whole(tree, Scene(), "", True, cells, text),
         entry_line(Entry.of(record), cells),
         bars.alert(state, "abcd", cells),
         bars.header(state, bars.Facts(text, "kernel", text, "ab12"), cells),

@@ -29,7 +29,7 @@ _LISTED = 200
 class About:
     """What else is known of a question. ``many`` ask the same, ``shown`` of them were on the screen for long
     enough; while cards are ``marked``, the keys are about those. ``look`` is what lies where it would act,
-    ``patience`` a line about the agent's own time-out."""
+    ``patience`` a line about the agent's own time-out, ``agent`` who asks where there are several."""
 
     many: int = 1
     shown: int = 1
@@ -37,6 +37,7 @@ class About:
     risk: Risk | None = None
     look: Look | None = None
     patience: str = ""
+    agent: str = ""
 
 
 _ALONE = About()
@@ -67,6 +68,7 @@ def describe(
         field(label, outside(action.origin), Ink.STRONG)
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
+    field("agent", outside(about.agent, 200), Ink.STRONG)
     if keys is not None and (cells >= NARROW or not keys):
         lines.append(keys_line(refusal, keys, armed, about.marked))
     if about.risk is not None:
@@ -118,13 +120,18 @@ def looked(look: Look, cells: int) -> list[Line]:
     return lines
 
 
-def describe_whole(tree: Tree, scene: Scene, keys: str | None, armed: bool, cells: int) -> list[Line]:
-    """The lines for a folded command: the agent's words, and what is observed, one line an action."""
+def describe_whole(
+    tree: Tree, scene: Scene, keys: str | None, armed: bool, cells: int, agent: str = ""
+) -> list[Line]:
+    """The lines for a folded command: the agent's words, and what is observed, one line an action. ``agent``
+    is whose it is, where there are several."""
     said = claim(tree.first.action)
     lines = fold((("claimed: ", Ink.DIM), (outside(said.words, 4000), Ink.CLAIM)), cells, indent=2)
     differing = differs(tree)
     observed: Line = (("observed: ", Ink.DIM), *facts(tree))
     lines += fold((*observed, (f"  {differing}", Ink.DENY)), cells, indent=2)
+    if agent:
+        lines += labelled("agent", ((outside(agent, 200), Ink.STRONG),), cells)
     if keys is not None:
         ink = Ink.KEY if armed else Ink.IDLE
         lines.append(
@@ -198,7 +205,8 @@ class Shown:
 
     def lines(self, cells: int) -> list[Line]:
         if self.whole is not None and self.whole.shown:
-            return describe_whole(self.whole, self.scene, self.keys, self.armed, cells)
+            agent = self.about.agent
+            return describe_whole(self.whole, self.scene, self.keys, self.armed, cells, agent)
         return describe(self.ask, self.refusal, self.now, self.keys, self.armed, cells, self.about)
 
 

@@ -15,7 +15,7 @@ from agentgate.intent.differences import differences
 from agentgate.tui import words
 from agentgate.tui.board import Board, Card, Row, Tree
 from agentgate.tui.grouping import claim, command_of
-from agentgate.tui.ink import NARROW, Ink, Line, outside, spread, width
+from agentgate.tui.ink import NARROW, Ink, Line, clip, outside, spread, width
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["QueuePanel", "Stand", "card", "differs", "facts", "header", "risk_mark", "unlike"]
@@ -60,12 +60,18 @@ def differs(tree: Tree) -> str:
     return ""
 
 
-def header(tree: Tree, here: bool, cells: int) -> list[Line]:
-    """The agent's own words on top, what is observed below. ``here``: the keys are about it."""
+def _asker(agent: str) -> Line:
+    """Who asks, where that must be said."""
+    return ((f"{outside(agent, 40)}: ", Ink.PLAIN),) if agent else ()
+
+
+def header(tree: Tree, here: bool, cells: int, agent: str = "") -> list[Line]:
+    """The agent's own words on top, what is observed below. ``here``: the keys are about it; ``agent``: whose
+    it is, where there are several."""
     edge = ("▌" if here else " ", Ink.WAIT)
     said = claim(tree.first.action)
     what = (("the agent itself: ", Ink.DIM),) if said.itself else (("claimed: ", Ink.DIM),)
-    top: Line = (edge, ("▸ " if tree.folded else "▾ ", Ink.DIM), *what)
+    top: Line = (edge, ("▸ " if tree.folded else "▾ ", Ink.DIM), *_asker(agent), *what)
     text = words.middle(outside(said.words, words.LINE_LIMIT), cells - width(top))
     below: Line = (edge, ("  ", Ink.PLAIN), *facts(tree))
     differing = differs(tree)
@@ -77,11 +83,13 @@ def header(tree: Tree, here: bool, cells: int) -> list[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How a card stands in the queue: ``here`` under the keys, ``marked``, ``within`` below a header."""
+    """How a card stands in the queue: ``here`` under the keys, ``marked``, ``within`` below a header.
+    ``agent``: who asks, where there are several and no header says it."""
 
     here: bool = False
     marked: bool = False
     within: bool = False
+    agent: str = ""
 
 
 def card(shown: Card, now: float, stand: Stand, scene: Scene, cells: int) -> list[Line]:
@@ -96,9 +104,10 @@ def card(shown: Card, now: float, stand: Stand, scene: Scene, cells: int) -> lis
     point: Line = (edge, inset, ("● " if stand.marked else "  ", Ink.WAIT))
     if cells < NARROW:
         target = words.middle(words.target(action), cells - width(point))
-        return [spread(head, many, cells), (*point, (target, ink))]
+        name = clip(outside(stand.agent, 40), cells - width(head) - width(many))
+        return [spread((*head, (name, Ink.PLAIN)), many, cells), (*point, (target, ink))]
     target = words.middle(words.target(action), cells - width(head) - width(many))
-    second: Line = (*point, (words.who(action), Ink.DIM))
+    second: Line = (*point, *_asker(stand.agent), (words.who(action), Ink.DIM))
     if action.intent:
         second = (*second, ("  claimed: ", Ink.DIM), (outside(action.intent, 200), Ink.CLAIM))
     mark = risk_mark(risk(action, ask.ruling, scene))
@@ -132,19 +141,28 @@ class QueuePanel(Lines):
         self._current: int | None = None
         self._marks: frozenset[tuple[int, int]] = frozenset()
         self._scene = Scene()
+        self._several = False
         self._now = 0.0
 
     def show(
-        self, board: Board, current: int | None, marks: frozenset[tuple[int, int]], scene: Scene, now: float
+        self,
+        board: Board,
+        current: int | None,
+        marks: frozenset[tuple[int, int]],
+        scene: Scene,
+        several: bool,
+        now: float,
     ) -> None:
-        """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age."""
+        """The questions; ``current`` is the number of the one the screen is about; ``now`` for their age;
+        ``several``: there are several agents."""
         before, self._now = self._now, now
         same = board is self._board and current == self._current
-        if same and marks == self._marks and scene is self._scene:
+        if same and marks == self._marks and scene is self._scene and several is self._several:
             self.repaint(index for index in self.in_view() if self._aged(board.rows, index, before, now))
             return
         moved = self._current != current
         self._board, self._current, self._marks, self._scene = board, current, marks, scene
+        self._several = several
         self.border_title = self._title()
         self.changed()
         place = board.place(current)
@@ -178,9 +196,11 @@ class QueuePanel(Lines):
         row = self._board.rows[index]
         here = index == self._board.place(self._current)
         if isinstance(row, Tree):
-            return header(row, here, cells)
+            return header(row, here, cells, row.first.agent if self._several else "")
         marked = any(tag == row.tag for tag, _ in self._marks)
-        return card(row, self._now, Stand(here, marked, row.tree.shown > 1), self._scene, cells)
+        within = row.tree.shown > 1
+        agent = row.first.agent if self._several and not within else ""
+        return card(row, self._now, Stand(here, marked, within, agent), self._scene, cells)
 
     def on_click(self, event: events.Click) -> None:
         index = self.row_at(event.y - self.gutter.top)
