@@ -44,11 +44,14 @@ class Outcome:
 
 
 def take_back(
-    store: Store, wanted: Sequence[str] | None = None, *, dry: bool = False, force: bool = False
-) -> list[Outcome]:
+    store: Store, wanted: Sequence[str] | None = None, *,
+    dry: bool = False, force: bool = False, told: bool = False,
+) -> list[Outcome]:  # fmt: skip
     """Take back ``wanted`` and what is below them, or everything. ``dry``: only say what would become of
-    each. Raises OSError when the journal cannot be read."""
-    return list(_Taking(store, wanted, dry, force or store.alive()).run())
+    each. ``told``: the warden of a session that still runs will hear of the outcome, see ``forgotten``; else
+    nothing is moved back while it runs. Raises OSError when the journal cannot be read."""
+    alive = store.alive()
+    return list(_Taking(store, wanted, dry, force or alive, moves=told or not alive).run())
 
 
 class _Later(Refused):
@@ -56,10 +59,13 @@ class _Later(Refused):
 
 
 class _Taking:
-    def __init__(self, store: Store, wanted: Sequence[str] | None, dry: bool, free: bool) -> None:
+    def __init__(
+        self, store: Store, wanted: Sequence[str] | None, dry: bool, free: bool, moves: bool
+    ) -> None:
         self._store = store
         self._wanted = wanted
         self._dry = dry
+        self._moves = moves
         self._free = free  # whatever is there now is taken for the session's
         self._picture = Picture(store.items())
         self._look = Look(store)
@@ -168,6 +174,8 @@ class _Taking:
             held = next((moved for moved in self._picture.renamed if beneath(moved, path)), None)
             if held:
                 raise _Later(f"{held} was moved there: take that back first")
+        if change.sort is Sort.RENAMED and not self._moves:
+            raise Refused("what was renamed is moved back in the session's room (5, r), or when it has ended")
         if change.sort in (Sort.CHANGED, Sort.REMOVED) and change.why:
             raise Refused(f"its content was not kept ({change.why})")
         if self._free:

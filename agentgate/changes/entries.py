@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 __all__ = ["Entry", "Item", "Move", "Note", "Stamp", "Was", "absent", "line", "parse"]
 
@@ -84,6 +84,13 @@ Item = Entry | Move | Stamp | Note
 
 _KINDS: dict[str, type[Item]] = {"was": Entry, "moved": Move, "left": Stamp, "note": Note}
 _NAMES = {kind: (name, tuple(each.name for each in fields(kind))) for name, kind in _KINDS.items()}
+_TYPES: dict[type[Item], dict[str, Any]] = {
+    kind: {
+        name: get_origin(hint) or {Was: str, float: (int, float)}.get(hint, hint)
+        for name, hint in get_type_hints(kind).items()
+    }
+    for kind in _NAMES
+}
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one at each call
 
 
@@ -108,7 +115,7 @@ def parse(lines: Iterable[bytes]) -> Iterator[Item]:
     for text in lines:
         try:
             item = _item(json.loads(text))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
         if item is not None:
             yield item
@@ -116,6 +123,8 @@ def parse(lines: Iterable[bytes]) -> Iterator[Item]:
 
 def _item(data: dict[str, Any]) -> Item | None:
     kind = _KINDS[data.pop("k")]
+    if any(not isinstance(value, _TYPES[kind][name]) for name, value in data.items()):
+        return None
     item = kind(**data)
     if isinstance(item, Entry):
         if not _plain(item.path) or (item.kept and not item.kept.isascii()) or "/" in item.kept:

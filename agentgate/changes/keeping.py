@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 import time
 
+from agentgate.changes.entries import Entry, Move
 from agentgate.changes.seal import seal
 from agentgate.changes.store import About, Store, make, prune
 from agentgate.settings import Settings
@@ -46,6 +48,9 @@ class Keeping:
         if self._lock < 0 or self.store is None:
             return
         with contextlib.suppress(OSError):  # not sealed: undo says so
-            seal(self.store)
+            if any(isinstance(item, Entry | Move) for item in self.store.items()):
+                seal(self.store)
+            else:  # another session's place is worth more
+                shutil.rmtree(self.store.folder, ignore_errors=True)
         os.close(self._lock)
         self._lock = -1

@@ -57,7 +57,7 @@ async def _take_back(to: Performing, wanted: Wanted) -> None:
     outcomes: list[Outcome] = []
     for of, paths in wanted.parts:
         try:
-            done = await asyncio.to_thread(take_back, of.following.store, paths)
+            done = await asyncio.to_thread(take_back, of.following.store, paths, told=True)
         except OSError as error:
             done = [Outcome(of.following.store.about.project, error=error.strerror or str(error))]
         of.run.forget(forgotten(done))

@@ -289,5 +289,24 @@ def test_old_sessions_go(world: World) -> None:
 
 def test_denied_changes_are_not_kept(world: World) -> None:
     world.file(world.outside / "f", "before\n")
-    world.run("sh", "-c", f"echo after > {world.outside}/f", operator=only())
-    assert [line for line in journal(world) if line["k"] == "was"] == []
+    world.run("sh", "-c", f"echo after > {world.outside}/f; echo x > mine", operator=only())
+    assert [line["path"] for line in journal(world) if line["k"] == "was"] == [f"{world.project}/mine"]
+
+
+def test_a_session_that_changed_nothing_leaves_nothing(world: World) -> None:
+    world.run("true")
+    assert list((world.home / ".local/state/agentgate/sessions").iterdir()) == []
+
+
+def test_while_the_session_runs_the_shell_moves_nothing_back(world: World) -> None:
+    (world.project / "d").mkdir()
+    world.give(world.project / "d")
+    world.file(world.project / "d/f", "before\n")
+    world.file(world.project / "g", "before\n")
+    with world.start("sh", "-c", "mv d e; echo after > g; echo done; sleep 60") as run:
+        run.says("done")
+        run.serve(0.3)
+        done = world.bare(sys.executable, "-m", "agentgate", "undo", "--all")
+        assert done.status == 1 and "is moved back in the session's room" in done.out
+        assert "the session still runs" in done.err
+        assert (world.project / "e/f").exists() and (world.project / "g").read_text() == "before\n"

@@ -61,7 +61,7 @@ def test_any_sequence_is_taken_back(world: World) -> None:
             count += 1
             run.until(lambda: run.out.count("\n") >= count, "the result", 20)
             run.serve(0.15)  # the lines of the journal are written once nothing happens
-            outcomes = take_back(store, [str(root)])
+            outcomes = take_back(store, [str(root)], told=True)
             errors = [outcome for outcome in outcomes if outcome.error]
             after = state(root)
             if not any(any(known in outcome.error for known in KNOWN) for outcome in errors):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -233,3 +234,22 @@ async def test_letters_of_the_panel_answer_no_question(tmp_path: Path) -> None:
         app.session.gate.close("over")
         answer: Answer = await task
         assert answer.verdict.value == "deny"
+
+
+@KERNEL
+async def test_several_agents_each_have_their_part(tmp_path: Path) -> None:
+    async with working(tmp_path, "echo x > first") as (app, pilot):
+        pipe, null = os.pipe(), os.open(os.devnull, os.O_WRONLY)
+        run = app.session.prepare(("sh", "-c", "echo x > second; read line"))
+        await app.session.add(run, (pipe[0], null, null), controlling=False)
+        await until(lambda: "+ second" in text_of(app) and "+ first" in text_of(app), pilot)
+        assert [line.split("│")[-1].strip() for line in text_of(app).splitlines() if ": +1" in line] == [
+            "demo: +1", "demo-2: +1",
+        ]  # fmt: skip
+        await pilot.press("R")
+        await until(lambda: "Take back these 2 changes?" in text_of(app), pilot)
+        await pilot.press("y")
+        await until(lambda: "2 changes taken back" in text_of(app), pilot)
+        assert not (tmp_path / "first").exists() and not (tmp_path / "second").exists()
+        for descriptor in (*pipe, null):
+            os.close(descriptor)

@@ -131,6 +131,13 @@ What is not promised
   filter.py names the families whose commands it refuses.
 - Silence. A denied question, its target, its time, the load of a processor can
   carry bits to somebody who watches for them.
+- That every change can be taken back. What was there before is kept (before.py)
+  as far as it is not too large, for what the agent's own calls change; not what
+  a program outside does for it, nor what goes through a descriptor that it was
+  started with. What was given away to the network stays given away.
+     test_kernel_undo.py::test_every_call_is_taken_back
+     test_kernel_undo_property.py::test_any_sequence_is_taken_back
+     test_kernel_undo.py::test_what_is_too_large_is_told
 - Enough of anything. Processor, memory, disk and processes are limited as far
   as you limit them (ulimit, cgroups); the gate adds no limit of its own.
 - Anything of this in a session that says ``PATH + proxy only``.

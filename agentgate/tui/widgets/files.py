@@ -16,7 +16,7 @@ from textual import events
 from agentgate.agent import AgentRun
 from agentgate.changes.following import Following
 from agentgate.changes.look import Change, Sort
-from agentgate.changes.tree import MARKS, Row, counts, near, said, summary, tree
+from agentgate.changes.tree import MARKS, Row, counts, near, said, tree
 from agentgate.tui import words
 from agentgate.tui.ink import NARROW, Ink, Line, fold, outside, spread
 from agentgate.tui.widgets.lines import Lines
@@ -48,6 +48,16 @@ class Of:
 class Chosen:
     row: Row
     of: Of
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at an agent's changes gave."""
+
+    of: Of
+    changes: list[Change]
+    rows: list[Row]
+    counts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class FilesPanel(Lines):
         self.wanted: Wanted | None = None
         self.why = ""
         self._rows: list[Chosen | str] = []
-        self._changes: list[tuple[Of, list[Change]]] = []
+        self._seen: list[Seen] = []
         self._known: dict[AgentRun, Of] = {}
         self._now = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -167,31 +177,31 @@ class FilesPanel(Lines):
                 continue
             of = self._known.setdefault(run, Of(run, Following(store)))
             try:
-                changes, took = await asyncio.to_thread(_timed, of.following)
+                seen, took = await asyncio.to_thread(_timed, of)
             except OSError as error:
                 whys.append(f"what was kept cannot be read: {error.strerror}")
                 continue
             spent += took
-            found.append((of, changes))
+            found.append(seen)
         began = time.thread_time()
         self.show(found, whys[0] if whys else "")
         return spent + time.thread_time() - began
 
-    def show(self, found: list[tuple[Of, list[Change]]], why: str = "") -> None:
+    def show(self, found: list[Seen], why: str = "") -> None:
         """These are the changes now. The cursor stays at its path."""
-        if (found, why) == (self._changes, self.why) and self._rows:
+        if (found, why) == (self._seen, self.why) and self._rows:
             return
         chosen = self.chosen
-        self._changes, self.why = found, why
+        self._seen, self.why = found, why
         rows: list[Chosen | str] = []
-        for of, changes in found:
+        for seen in found:
             if len(found) > 1:
-                rows.append(f"{of.run.name}: {summary(changes) or 'nothing differs'}")
-            rows += [Chosen(row, of) for row in tree(changes, of.following.store.about.project)]
+                rows.append(f"{seen.of.run.name}: {seen.counts or 'nothing differs'}")
+            rows += [Chosen(row, seen.of) for row in seen.rows]
         if why:
             rows.append(why)
         self._rows = rows or ["nothing on disk differs from what it was before"]
-        every = counts([change for _, changes in found for change in changes])
+        every = found[0].counts if len(found) == 1 else ""
         self.border_title = f"5 FILES · {every}" if every else "5 FILES"
         self.changed()
         self._point_again(chosen)
@@ -222,14 +232,14 @@ class FilesPanel(Lines):
         if chosen is None:
             return None
         path = chosen.row.path
-        changes = next(changes for of, changes in self._changes if of is chosen.of)
+        changes = next(seen.changes for seen in self._seen if seen.of is chosen.of)
         about = [each for each in changes if each.path == path or each.path.startswith(f"{path}/")]
         return Wanted(((chosen.of, (path,)),), tuple(about)) if about else None
 
     def all_wanted(self) -> Wanted | None:
         """Every change of every agent, the last agent's first: it may have changed what another made."""
-        parts = tuple((of, None) for of, changes in reversed(self._changes) if changes)
-        about = tuple(change for _, changes in self._changes for change in changes)
+        parts = tuple((seen.of, None) for seen in reversed(self._seen) if seen.changes)
+        about = tuple(change for seen in self._seen for change in seen.changes)
         return Wanted(parts, about) if about else None
 
     # -- lines
@@ -251,6 +261,9 @@ class FilesPanel(Lines):
             self.point(index)
 
 
-def _timed(following: Following) -> tuple[list[Change], float]:
+def _timed(of: Of) -> tuple[Seen, float]:
+    """In a thread: neither the looking nor the tree of thousands of rows may keep a key waiting."""
     began = time.thread_time()
-    return following.changes(), time.thread_time() - began
+    changes = of.following.changes()
+    rows = tree(changes, of.following.store.about.project)
+    return Seen(of, changes, rows, counts(changes)), time.thread_time() - began
