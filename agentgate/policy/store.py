@@ -137,21 +137,26 @@ class PolicyFile:
         what = f"rule {number} switched {'off' if disabled else 'on'}"
         return self.change(lambda text, label: set_disabled(text, number, disabled, label), what, check)
 
-    def write(self, text: str, check: Check = _anything) -> Policy:
-        """Write ``text`` for all that is there; see ``change``."""
-        return self.change(lambda old, label: text, "the text as edited", check)
+    def write(self, text: str, check: Check = _anything, base: str | None = None) -> Policy:
+        """Write ``text`` for all that is there; see ``change``. ``base`` is the text that was edited, where
+        that is not the one last loaded: a file that cannot be loaded can be mended."""
+        expected = None if base is None else base.encode("utf-8")
+        return self.change(lambda old, label: text, "the text as edited", check, expected)
 
-    def change(self, edit: Edit, what: str, check: Check = _anything) -> Policy:
+    def change(
+        self, edit: Edit, what: str, check: Check = _anything, expected: bytes | None = None
+    ) -> Policy:
         """Write what ``edit`` makes of the text and load it; ``what`` is what ``undo`` calls it. What
         changes nothing is not written.
 
         The built-in default cannot be written: it is copied to ``./policy.yaml`` with the change in it, and
         this object stands for that file from then on (``path`` and ``label`` change). Refused with
-        PolicyError, and nothing written, when the file is not the one last loaded, cannot be edited, or
-        ``check`` refuses the outcome.
+        PolicyError, and nothing written, when the file is not the one last loaded (or ``expected``), cannot
+        be edited, or ``check`` refuses the outcome.
         """
         data = self._read()
-        if self._loaded is not None and data != self._loaded:
+        expected = self._loaded if expected is None else expected
+        if expected is not None and data != expected:
             raise PolicyError("the file was changed meanwhile; load it again first", self.label)
         label = self.label if self.path else self.new_path.name
         text = edit(decode(data, self.label), label)

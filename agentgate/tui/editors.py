@@ -105,10 +105,7 @@ def _save_rule(to: Performing, form: RuleForm) -> None:
 def _save_text(to: Performing, editor: PolicyText) -> None:
     text = editor.area.text
     try:
-        if to.session.policy_file.text() != editor.base:
-            editor.refuse("the file was changed meanwhile: close this and open it again")
-            return
-        to.session.edit_policy(lambda file, check: file.write(text, check))
+        to.session.edit_policy(lambda file, check: file.write(text, check, editor.base))
     except PolicyError as error:
         editor.refuse(str(error), error.line, error.column)
     except OSError as error:

@@ -259,3 +259,18 @@ def test_any_edit_makes_a_copy_of_the_built_in_default(tmp_path: Path) -> None:
     policy.undo()
     assert policy.undo()[1] == default
     assert (policy.path, policy.label, os.listdir(tmp_path)) == (None, BUILT_IN, [])
+
+
+def test_a_file_that_cannot_be_loaded_can_be_mended(policy: PolicyFile) -> None:
+    policy.load()
+    assert policy.path
+    policy.path.write_text("rules: [")
+    with pytest.raises(PolicyError, match="changed meanwhile"):
+        policy.write(TEXT)
+    with pytest.raises(PolicyError, match="changed meanwhile"):
+        policy.write(TEXT, base="rules: [[")
+    policy.write(TEXT, base="rules: [")
+    assert policy.path.read_text() == TEXT and not policy.changed()
+    with pytest.raises(PolicyError, match="not YAML"):  # it was none before, so it is none again
+        policy.undo()
+    assert policy.path.read_text() == TEXT

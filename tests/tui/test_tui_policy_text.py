@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from pathlib import Path
@@ -102,6 +103,20 @@ async def test_line_ends_stay_as_they_were(tmp_path: Path) -> None:
         await pilot.press("end", *"  # mine", "ctrl+s")
         await until(lambda: file.read_bytes() != old, pilot)
         assert file.read_bytes() == old.replace(b"rules\r\n", b"rules  # mine\r\n", 1)
+
+
+async def test_a_file_that_was_spoilt_outside_is_mended_here(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    file = tmp_path / "policy.yaml"
+    async with room(session) as (app, pilot):
+        file.write_text(POLICY.replace("default: ask", "default: askk"))
+        await in_panel(app, pilot)
+        await until(lambda: app.state.policy_error, pilot)
+        await pilot.press("E")
+        editor = await text_editor(app, pilot)
+        await until(lambda: editor.area.error_line == 2, pilot)
+        await pilot.press("pageup", "down", "end", "backspace", "ctrl+s")
+        await until(lambda: file.read_text() == POLICY and not app.state.policy_error, pilot)
 
 
 async def test_text_that_was_changed_outside_is_not_overwritten(tmp_path: Path) -> None:
@@ -210,3 +225,19 @@ async def test_an_editor_can_be_ended_from_outside(tmp_path: Path, monkeypatch: 
         await until(lambda: app.state.cover is Cover.NONE, pilot)
         assert editor._process.poll() is not None
         await until(lambda: has(app, "the editor ended with status 129"), pilot)
+
+
+async def test_vim_is_at_home_in_the_pane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("vim") is None:
+        pytest.skip("vim is not installed here")
+    monkeypatch.setenv("VISUAL", "vim -u NONE")
+    session = make_session(tmp_path)
+    async with room(session, (120, 36)) as (app, pilot):
+        await in_panel(app, pilot)
+        await pilot.press("o")
+        await until(lambda: has(app, "─ vim policy.yaml · ", "# the project's rules"), pilot)
+        await pilot.press(*"/every", "enter", *"ccmine", "escape", "colon", *"wq", "enter")
+        await until(lambda: app.state.cover is Cover.NONE, pilot)
+        assert "\nmine\n" in (tmp_path / "policy.yaml").read_text()
+        await until(lambda: has(app, "not loaded"), pilot)  # and refused, with its reason
+        assert len(session.policy.rules) == 3
