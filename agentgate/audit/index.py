@@ -134,8 +134,8 @@ class Index:
         return Found(begin, begin + len(piece), places, rows, older, self._scan.skipped - before)
 
     def take(self, found: Found, *, keep: bool = True) -> int:
-        """Put it in (or not: ``keep``), and go on behind it. Returns how many lines now stand before those that
-        stood here already."""
+        """Put it in (or not: ``keep``), and go on behind it. Returns how many lines now stand before those
+        that stood here already."""
         self.skipped += found.skipped
         if not keep:
             found = replace(found, places=[])

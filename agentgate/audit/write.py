@@ -214,6 +214,7 @@ class AuditWriter:
         """See to it that the log is where it should be. Raises OSError where it cannot be."""
         if not await asyncio.to_thread(is_there, self.path, descriptor):
             back = await asyncio.to_thread(replace, self.path, descriptor)
+            self.begin = 0
             if not back:
                 self._begun = 0  # the line that was begun stands in another file
             what = "was removed and is put back" if back else "was moved away; a new one is begun"

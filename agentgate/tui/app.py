@@ -34,6 +34,7 @@ from agentgate.intent.patience import patience
 from agentgate.session import Session
 from agentgate.tui import attention, bars, editors, hearing, pointing
 from agentgate.tui.agents import Agent
+from agentgate.tui.browse import Place
 from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
     Clicked,
@@ -52,6 +53,7 @@ from agentgate.tui.overlay import Overlay
 from agentgate.tui.palette import Chosen
 from agentgate.tui.panes import Panes
 from agentgate.tui.performing import Performing
+from agentgate.tui.record_keys import OpenRecord
 from agentgate.tui.room import Room
 from agentgate.tui.showing import about
 from agentgate.tui.state import HINT_SECONDS, State
@@ -61,6 +63,7 @@ from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
 from agentgate.tui.verbs_queue import Fold, Met
 from agentgate.tui.widgets import covers
+from agentgate.tui.widgets.audit import AuditPanel
 from agentgate.tui.widgets.detail import About
 from agentgate.tui.widgets.program import Program
 from agentgate.tui.widgets.queue import QueuePanel
@@ -146,6 +149,8 @@ class ControlRoom(App[int], inherit_bindings=False):
             self.start_error = error
             self.exit(1)
             return
+        log = self.session.audit
+        self._room.audit.open(Place(log.path, self.session.id, log.begin))
         self.spawn(self._pump())
         self.spawn(self._remember())
         self.show()
@@ -235,7 +240,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         before = self.state
         for happening in happenings:
             if isinstance(happening, Decided):
-                self._room.audit.add(happening.records)
+                self._room.audit.wake()
                 self._room.policy.count(happening.records)
             result = step(self.state, happening, time.monotonic() if at is None else at)
             self.state = result.state
@@ -339,6 +344,9 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def on_queue_panel_folded(self, message: QueuePanel.Folded) -> None:
         self.tell(Clicked(Panel.QUEUE), Fold(message.number))
+
+    def on_audit_panel_opened(self, message: AuditPanel.Opened) -> None:
+        self._performing.do(OpenRecord())
 
     def on_terminal_pane_closed(self, message: PaneMessage) -> None:
         self._panes.output_ended(message.pane)

@@ -70,6 +70,7 @@ _L, _C, _S, _Q, _R = Context.LEADER, Context.CONTROL, Context.SHEET, Context.QUI
 _T, _V, _K = Context.PROMPT, Context.SCROLL, Context.CHECK
 _P, _F, _B = Context.POLICY, Context.FILES, Context.BACK
 _U, _D = Context.QUEUE, Context.DETAIL
+_A = Context.AUDIT
 
 COMMANDS: tuple[Command, ...] = (
     Command("allow", _L, ("a",), "Allow the oldest waiting action once", "allow", True),
@@ -159,6 +160,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("rule-switch", _P, ("space",), "Switch the chosen rule off, or on again", "on/off"),
     Command("rule-remove", _P, ("x", "delete"), "Remove the chosen rule from the file", "remove"),
     Command("rule-undo", _P, ("u",), "Take back the last change of the file made from here", "undo"),
+    Command("audit-filter", _A, ("slash",), "Filter: deny, host:X, path:X, by:X, text, !not", "filter"),
+    Command("audit-open", _A, ("enter",), "The record in full, or what belongs to the call", "open"),
+    Command("audit-follow", _A, ("f",), "Follow what comes, or stay", "follow"),
+    Command("audit-group", _A, ("t",), "One after the other, or by what the agent called", "by call"),
+    Command("audit-whole", _A, ("w",), "The whole log file, or this session alone", "whole log"),
+    Command("audit-export", _A, ("e",), "Write what the filter leaves into a new file", "export"),
     Command(
         "write", _S, ("enter",), "Answer as shown; a rule is written into the policy file", "write", True
     ),

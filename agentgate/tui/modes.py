@@ -39,6 +39,7 @@ class Cover(StrEnum):
     HELP = "help"
     ACTION = "action"
     RULE = "rule"
+    RECORD = "record"
     SHEET = "sheet"
     QUIT = "quit"
     END = "end"

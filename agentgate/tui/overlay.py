@@ -24,6 +24,7 @@ from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.editor import Editor
 from agentgate.tui.widgets.files import back_lines, diff_lines
 from agentgate.tui.widgets.health import Health, health_lines
+from agentgate.tui.widgets.record import record_lines
 from agentgate.tui.widgets.sheet import View, sheet_lines
 
 __all__ = ["Overlay"]
@@ -34,6 +35,7 @@ _TITLES = {
     Cover.RULE: "rule",
     Cover.SHEET: "an answer for longer",
     Cover.ANSWERS: "answers that hold",
+    Cover.RECORD: "record",
     Cover.QUIT: "leave?",
     Cover.END: "end the agent?",
     Cover.HEALTH: "what holds here",
@@ -85,6 +87,8 @@ class Overlay:
             lines = health_lines(self.health, self._session.gate_kind, cells)
         elif state.cover is Cover.RULE:
             lines = self._room.policy.in_full(cells)
+        elif state.cover is Cover.RECORD and self._room.audit.shown is not None:
+            lines = record_lines(self._room.audit.shown, cells)
         elif state.cover is Cover.ACTION and ask is not None:
             extra = about(state, ask, now, self.patience)
             lines = describe(ask, self._session.may_always(ask), now, None, False, cells, extra)

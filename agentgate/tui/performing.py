@@ -15,7 +15,7 @@ from agentgate.doctor.remote import examine
 from agentgate.gate.ending import end_process
 from agentgate.gate.events import Notice
 from agentgate.session import Session
-from agentgate.tui import editing, editors, filing, hearing, panes, remembering
+from agentgate.tui import editing, editors, filing, hearing, panes, recounting, remembering
 from agentgate.tui.inputs import (
     Effect,
     Examine,
@@ -131,6 +131,7 @@ HANDLERS: dict[type[Effect], Handler] = {
     **panes.HANDLERS,
     **filing.HANDLERS,
     **remembering.HANDLERS,
+    **recounting.HANDLERS,
     SetTheme: lambda to, effect: to.desk.choose_theme(effect.name),
     **editing.HANDLERS,
     **editors.HANDLERS,

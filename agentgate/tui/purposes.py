@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import history, longer, palette, switching, verbs_queue
+from agentgate.tui import history, longer, palette, record_keys, switching, verbs_queue
 from agentgate.tui.commands import Context
 from agentgate.tui.inputs import Pressed
 from agentgate.tui.prompt import Prompt, type_key
@@ -23,6 +23,7 @@ PURPOSES: dict[str, Purpose] = {
     **palette.PURPOSES,
     **switching.PURPOSES,
     **verbs_queue.PURPOSES,
+    **record_keys.PURPOSES,
 }
 
 

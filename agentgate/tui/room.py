@@ -135,6 +135,7 @@ class Room(Screen[None], inherit_bindings=False):
         shown = Shown(ask, refusal, now, keys, armed, about, whole, state.scene) if ask else None
         self.detail.show(shown)
         self.policy.show(policy, facts.policy, state.policy_error, control and state.panel is Panel.POLICY)
+        self.audit.show(state.look, control and state.panel is Panel.AUDIT)
         for panel, widget in self.panels.items():
             if panel is not Panel.POLICY:
                 widget.set_class(control and state.panel is panel, "has-keys")

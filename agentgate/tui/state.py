@@ -21,6 +21,7 @@ from agentgate.tui.layout import Plan, plan
 from agentgate.tui.looking import Looked
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
+from agentgate.tui.record_look import Look
 from agentgate.tui.sheet import Sheet
 from agentgate.tui.terminal.view import View
 from agentgate.tui.waves import Joined
@@ -37,6 +38,7 @@ NO_PACE = Pace()
 LIVE = View()
 EMPTY = Board(NONE)
 NOWHERE = Scene()
+LOOK = Look()
 
 _COVERED = {
     Cover.SHEET: Context.SHEET,
@@ -86,6 +88,7 @@ class State:
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
     seconds until a verdict key counts.
+    ``look``: how the record is looked at.
     ``pace``: how the operator decides. ``choice``: which line of the palette, or of ``standing``, the answers
     that hold; ``sought``: what the help is to show alone."""
 
@@ -133,6 +136,8 @@ class State:
     def __post_init__(self) -> None:
         if self.board.asks is not self.asks:
             object.__setattr__(self, "board", self.board.of(self.asks))
+
+    look: Look = LOOK
 
     @property
     def plan(self) -> Plan:

@@ -42,6 +42,7 @@ from agentgate.tui import (
     history,
     longer,
     palette,
+    record_keys,
     rules,
     standing,
     switching,
@@ -80,6 +81,7 @@ __all__ = ["step"]
 _PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     **history.PARTS,
     **files.PARTS,
+    **record_keys.PARTS,
     **checks.PARTS,
     **longer.PARTS,
     **standing.PARTS,

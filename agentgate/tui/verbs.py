@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import checks, files, history, longer, rules, standing, switching, verbs_queue
+from agentgate.tui import checks, files, history, longer, record_keys, rules, standing, switching, verbs_queue
 from agentgate.tui.inputs import Examine, Move, Moves, Quit
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
@@ -100,6 +100,7 @@ VERBS: dict[str, Verb] = {
         for panel in Panel
     },
     **history.VERBS,
+    **record_keys.VERBS,
     **checks.VERBS,
     **switching.VERBS,
     **rules.VERBS,

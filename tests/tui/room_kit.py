@@ -13,6 +13,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source
+from agentgate.audit.record import Record
+from agentgate.audit.row import Row
 from agentgate.session import Session
 from agentgate.settings import GateChoice, Settings
 from agentgate.tui.app import ControlRoom
@@ -76,6 +78,13 @@ def install(package: str, pid: int = 4000) -> Action:
 def write(path: str, pid: int = 4100, **changes: str) -> Action:
     chain = (process(pid, "python3", "build.py"), process(pid - 900, "claude", "--autonomous"))
     return Action(Kind.FS_WRITE, path, (), "/home/me/project", chain, "openat", **changes)
+
+
+def row_of(record: Record, number: int = 1, session: str = "5e55") -> Row:
+    """The record as it is read from a log."""
+    row = Row.of(record.to_line(session=session, agent="demo", number=number))
+    assert row is not None
+    return row
 
 
 def connect(target: str, pid: int = 4200) -> Action:

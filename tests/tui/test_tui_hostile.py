@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 import time
 import unicodedata
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from room_kit import INSTALL, ask, install, make_session, room, text_of, until
+from room_kit import INSTALL, ask, install, make_session, room, row_of, text_of, until
 from textual.pilot import Pilot
 
 from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source, Verdict
@@ -36,9 +35,9 @@ from agentgate.tui.launch import summary
 from agentgate.tui.look import Look
 from agentgate.tui.sheet import Sheet
 from agentgate.tui.state import State
-from agentgate.tui.widgets.audit import Entry, entry_line
 from agentgate.tui.widgets.detail import About, describe, describe_whole
 from agentgate.tui.widgets.queue import Stand, card, header
+from agentgate.tui.widgets.record import record_lines, row_line
 from agentgate.tui.widgets.sheet import View, sheet_lines
 
 LEADER = "ctrl+right_square_bracket"
@@ -75,6 +74,9 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     asked = Ask(1, action(text), ruling, 0.0, text)
     answer = Answer(Verdict.DENY, Source.OPERATOR, ruling, text)
     record = Record(0.0, asked.action, ruling, answer, 0, "kernel")
+    row = row_of(record)
+    entry = row.entry
+    assert entry is not None
     other = Ask(2, asked.action._replace(kind=Kind.FS_WRITE), ruling, 0.0, text)
     agents = (Agent(text, lost=text),)
     state = State(asks=Asks((asked, other)), agents=agents, shown=text, policy_error=text)
@@ -89,7 +91,8 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
         *header(tree, True, cells, text),
         *describe(asked, text, 3.0, "", True, cells, risky),
         *describe_whole(tree, Scene(), "", True, cells, text),
-        entry_line(Entry.of(record), cells),
+        row_line(row, cells, inside=True),
+        *record_lines(entry, cells),
         bars.alert(state, "abcd", cells),
         bars.header(state, bars.Facts(text, "kernel", text, "ab12"), cells),
         *bars.banner(state, cells, 3),
@@ -205,10 +208,10 @@ def test_a_line_of_the_record_is_cut_too() -> None:
     text = "x" * 2_000_000
     ruling = Ruling(Decision.ASK, Source.DEFAULT)
     record = Record(0.0, action(text), ruling, Answer(Verdict.DENY, Source.OPERATOR, ruling), 0, "shim")
+    row = row_of(record)
     begun = time.monotonic()
     for _ in range(100):
         line = audit_format.line(record)
-        entry = plain(entry_line(Entry.of(record), 100))
+        entry = plain(row_line(row, 100))
     assert time.monotonic() - begun < 5
     assert "more characters" in line and len(line) < 2000 and len(entry) <= 200
-    assert sys.getsizeof(Entry.of(record).target) < 4000

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from room_kit import DEFAULT, GUARD, INSTALL, connect, install, write
+from room_kit import DEFAULT, GUARD, INSTALL, connect, install, row_of, write
 
-from agentgate.actions import Action, Kind, Process, Verdict
+from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source, Verdict
+from agentgate.audit.record import Record
+from agentgate.audit.row import Row
 from agentgate.gate.events import Ask, GateLost
 from agentgate.gate.risk import Scene
 from agentgate.tui import bars, commands, words
@@ -23,10 +25,10 @@ from agentgate.tui.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode, Panel
 from agentgate.tui.state import State
 from agentgate.tui.step import step
-from agentgate.tui.widgets.audit import Entry, entry_line
 from agentgate.tui.widgets.covers import help_lines, quit_lines
 from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.queue import Stand, card
+from agentgate.tui.widgets.record import row_line
 
 HOSTILE = "npm\x1b[2J install\u202e klahc\n[bold red]x[/]\udcff"
 TEXT = st.text(
@@ -93,12 +95,12 @@ def test_nothing_from_outside_reaches_the_screen_raw() -> None:
     ask = Ask(1, action, INSTALL, 0.0, "kernel")
     state = State(asks=Asks((ask,)))
     facts = Facts(HOSTILE, "kernel", HOSTILE, "ab12")
-    entry = Entry(0.0, Kind.EXEC, Verdict.DENY, HOSTILE, "why")
+    row = recorded(Kind.EXEC, Verdict.DENY, HOSTILE, HOSTILE)
     lines = [
         *describe(ask, HOSTILE, 3.0, "", True, 60),
         *card(shown_on(ask), 3.0, Stand(here=True), Scene(), 60),
-        entry_line(entry, 100),
-        entry_line(entry, 40),
+        row_line(row, 100),
+        row_line(row, 40),
         bars.alert(state, "abcd", 80),
         bars.header(state, facts, 120),
         *bars.banner(step(state, GateLost(HOSTILE), 0.0).state, 80, 3),
@@ -155,12 +157,18 @@ def test_a_long_target_keeps_both_ends_in_the_queue() -> None:
     assert "claude › python3" in plain(second)
 
 
+def recorded(kind: Kind, verdict: Verdict, target: str, reason: str) -> Row:
+    ruling = Ruling(Decision.ASK, Source.RULE, 2, None, reason)
+    answer = Answer(verdict, Source.OPERATOR, ruling)
+    return row_of(Record(0.0, Action(kind, target), ruling, answer, 0, "shim"))
+
+
 def test_an_audit_line_reads_as_the_command_lines_does() -> None:
-    entry = Entry(0.0, Kind.EXEC, Verdict.ALLOW, "npm install chalk", "operator; asked by rule 2")
-    assert plain(entry_line(entry, 60)) == f"✓ {words.clock(0.0)} exec allow npm install chalk"
-    assert "operator; asked by rule 2" in plain(entry_line(entry, 120))
-    denied = Entry(0.0, Kind.NET_EGRESS, Verdict.DENY, "evil.example:443", "")
-    assert plain(entry_line(denied, 60)) == f"✗ {words.clock(0.0)} net_egress deny evil.example:443"
+    row = recorded(Kind.EXEC, Verdict.ALLOW, "npm install chalk", "every install")
+    assert plain(row_line(row, 60)) == f"✓ {words.clock(0.0)} exec allow npm install chalk"
+    assert "operator; asked by rule 2: every install" in plain(row_line(row, 120))
+    denied = recorded(Kind.NET_EGRESS, Verdict.DENY, "evil.example:443", "")
+    assert plain(row_line(denied, 60)) == f"✗ {words.clock(0.0)} net_egress deny evil.example:443"
 
 
 @pytest.mark.parametrize(
