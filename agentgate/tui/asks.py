@@ -66,6 +66,14 @@ class Asks(Sequence[Ask]):
         place = None if number is None else self._place(number)
         return sum(map(len, self._runs[: place[0]])) + place[1] if place else None
 
+    def count_upto(self, number: int) -> int:
+        """How many have ``number`` or a lower one."""
+        at = bisect_right(self._runs, number, key=lambda run: run[0].number)
+        if not at:
+            return 0
+        last = bisect_right(self._runs[at - 1], number, key=lambda ask: ask.number)
+        return sum(map(len, self._runs[: at - 1])) + last
+
     def _place(self, number: int) -> tuple[int, int] | None:
         """The run, and the place in it."""
         at = bisect_right(self._runs, number, key=lambda run: run[0].number) - 1

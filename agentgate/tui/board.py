@@ -13,8 +13,10 @@ of its own above them, the header; a folded one only that.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 
+from agentgate.actions import Kind
 from agentgate.gate.events import Ask
 from agentgate.tui.asks import Asks
 from agentgate.tui.filters import Filter
@@ -27,11 +29,12 @@ class Card:
     """Questions that share an answer, oldest first. ``tag`` is the number of the first that it ever had:
     its name, which no other card ever has."""
 
-    __slots__ = ("asks", "key", "order", "passes", "tag", "tree")
+    __slots__ = ("asks", "key", "kind", "order", "passes", "tag", "tree")
 
     def __init__(self, key: Hashable, ask: Ask, tree: Tree, passes: bool) -> None:
         self.key, self.tree, self.passes = key, tree, passes
         self.asks = Asks((ask,))
+        self.kind = ask.action.kind
         self.tag = ask.number
         self.order = (tree.tag, ask.number)
 
@@ -51,9 +54,10 @@ class Card:
 
 class Tree:
     """The cards that one command of the agent was the first to have, in order. ``shown`` counts those that
-    pass the filter; ``newest`` is the highest number that any of its questions had."""
+    pass the filter, ``kinds`` the same by kind; ``newest`` is the highest number that any of its questions
+    had."""
 
-    __slots__ = ("cards", "folded", "key", "newest", "order", "shown", "tag")
+    __slots__ = ("cards", "folded", "key", "kinds", "newest", "order", "shown", "tag")
 
     def __init__(self, key: Hashable, tag: int, folded: bool) -> None:
         self.key, self.tag, self.folded = key, tag, folded
@@ -61,6 +65,12 @@ class Tree:
         self.order = (tag, 0)
         self.cards: list[Card] = []
         self.shown = 0
+        self.kinds: Counter[Kind] = Counter()
+
+    def count(self, card: Card, by: int) -> None:
+        """``card``, which passes the filter, came (1) or went (-1)."""
+        self.shown += by
+        self.kinds[card.kind] += by
 
     @property
     def passing(self) -> Iterator[Card]:
@@ -121,7 +131,7 @@ class _Index:
         self._cards[key] = self.by_tag[card.tag] = card
         insort(tree.cards, card, key=_order)
         if card.passes:
-            tree.shown += 1
+            tree.count(card, 1)
             if tree.shown == 2:
                 self._put(tree)
                 if tree.folded:
@@ -142,7 +152,7 @@ class _Index:
         if card.passes:
             if not tree.folded or tree.shown == 1:
                 self._drop(card)
-            tree.shown -= 1
+            tree.count(card, -1)
             if tree.shown == 1:
                 self._drop(tree)
         del tree.cards[bisect_left(tree.cards, card.order, key=_order)]
@@ -171,10 +181,13 @@ class _Index:
         self._passes = filter.test() if filter else None
         self.hidden, self.rows = 0, []
         for tree in sorted(self._trees.values(), key=_order):
+            tree.shown, tree.kinds = 0, Counter()
             for card in tree.cards:
                 card.passes = self._passes is None or self._passes(card.first)
-                self.hidden += 0 if card.passes else len(card.asks)
-            tree.shown = sum(card.passes for card in tree.cards)
+                if card.passes:
+                    tree.count(card, 1)
+                else:
+                    self.hidden += len(card.asks)
             if tree.shown > 1:
                 self.rows.append(tree)
             if not tree.folded or tree.shown == 1:

@@ -23,7 +23,7 @@ def about(state: State, ask: Ask, now: float, patience: Patience | None) -> Abou
     looked = state.looked
     return About(
         len(card.asks) if card else 1,
-        len(card.upto(newest)) if card and len(card.asks) > 1 else 1,
+        card.asks.count_upto(newest) if card else 1,
         len(state.subject.marks) if state.subject else 0,
         risk(ask.action, ask.ruling, state.scene),
         looked.look if looked is not None and looked.number == ask.number else None,

@@ -203,7 +203,8 @@ class State:
     @property
     def looked_at(self) -> tuple[int, ...]:
         """The questions that the operator reads; in AGENT mode it is the agent's terminal."""
-        return (self.selected,) if self.mode is Mode.CONTROL and self.selected is not None else ()
+        row = self.board.row_of(self.selected) if self.mode is Mode.CONTROL else None
+        return tuple(ask.number for ask in row.upto(row.newest)) if row else ()
 
     @property
     def context(self) -> Context | None:

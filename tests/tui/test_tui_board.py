@@ -298,6 +298,9 @@ def test_the_board_is_what_a_plain_list_would_be(
         assert list(made.asks) == model.asks
         assert made.hidden == model.hidden()
         for place, row in enumerate(made.rows):
+            cards = [row] if isinstance(row, Card) else list(row.passing)
+            if isinstance(row, Tree):
+                assert row.shown == len(cards) == sum(row.kinds.values())
             if isinstance(row, Card):
                 assert {made.place(ask.number) for ask in row.asks} == {place}
                 assert made.at(place) == row.asks[0].number

@@ -76,6 +76,35 @@ async def test_a_hundred_thousand_questions_leave_the_room_usable(tmp_path: Path
     assert session.audit.written == MANY
 
 
+async def test_very_many_of_one_thing_leave_the_room_usable(tmp_path: Path) -> None:
+    """The same from each of many processes, and as many different actions of one command."""
+    many = 5_000
+    session = make_session(tmp_path)
+    async with room(session) as (app, pilot):
+        one = install("x")
+        waiting = [ask(session, install("same", 4000 + n), INSTALL) for n in range(many)]
+        waiting += [
+            ask(session, one._replace(target=f"npm install p{n}", argv=("npm", "install", f"p{n}")), INSTALL)
+            for n in range(many)
+        ]
+        await until(lambda: len(app.state.asks) == 2 * many, pilot, 60)
+        await until(lambda: f"×{many}" in text_of(app) and app.state.joined is None, pilot)
+        begun = time.monotonic()
+        await decide(app, pilot, "d")
+        await until(lambda: len(app.state.asks) == many, pilot, 30)
+        assert time.monotonic() - begun < 20
+        assert (await waiting[many - 1]).verdict is Verdict.DENY
+        usual = [await decide(app, pilot, "d") for _ in range(5)]
+        assert statistics.median(usual) < 0.5
+        await pilot.press(LEADER, "tab", "left")
+        await until(lambda: f"{many - 5} commands" in text_of(app), pilot)
+        await armed(app, pilot)
+        await pilot.press("d")
+        await until(lambda: not app.state.asks, pilot, 30)
+    answers = await asyncio.gather(*waiting)
+    assert all(answer.verdict is Verdict.DENY for answer in answers)
+
+
 def question(number: int) -> Ask:
     return Ask(number, install("x"), INSTALL, 0.0, "kernel")
 
@@ -101,3 +130,5 @@ def test_the_value_that_holds_them_is_a_sequence(changes: list[tuple[bool, int]]
         found = asks[place]
         assert found == plain[place] and asks.get(found.number) is found
         assert asks.index_of(found.number) == place
+    for number in (0, newest // 2, newest, newest + 5):
+        assert asks.count_upto(number) == sum(ask.number <= number for ask in plain)

@@ -148,6 +148,9 @@ async def test_the_filter_is_said_narrows_at_once_and_escape_clears_it(tmp_path:
         assert app.state.mode is Mode.CONTROL
         await pilot.press("exclamation_mark", *"chalk", "enter")
         await until(lambda: "/!chalk hides 1" in text_of(app), pilot)
+        await pilot.press("slash", "ctrl+u", "backslash", "left_square_bracket", "slash", "x")
+        await pilot.press("right_square_bracket", "enter")
+        await until(lambda: "/\\[/x] hides 2" in text_of(app), pilot)  # a text, never markup
         hidden.cancel()
         late.cancel()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 
 from textual import events
+from textual.content import Content
 from textual.message import Message
 
 from agentgate.actions import Action, Kind
@@ -47,8 +47,7 @@ def unlike(action: Action) -> tuple[str, ...]:
 
 def facts(tree: Tree) -> Line:
     """What is observed of a command: how many of which kind."""
-    counts = Counter(card.first.action.kind for card in tree.passing)
-    said = ", ".join(f"{count} {_COUNTED[kind][count > 1]}" for kind, count in counts.items())
+    said = ", ".join(f"{count} {_COUNTED[kind][count > 1]}" for kind, count in tree.kinds.items() if count)
     return ((said, Ink.PLAIN),)
 
 
@@ -163,7 +162,7 @@ class QueuePanel(Lines):
         moved = self._current != current
         self._board, self._current, self._marks, self._scene = board, current, marks, scene
         self._several = several
-        self.border_title = self._title()
+        self.border_title = Content(self._title())  # a text, never markup
         self.changed()
         place = board.place(current)
         if moved or place != self.cursor:
@@ -184,7 +183,7 @@ class QueuePanel(Lines):
             title += f" · {len(self._marks)} marked"
         if board.filter:
             title += f" · /{outside(board.filter.text, 60)} hides {board.hidden}"
-        return title.replace("[", "\\[")
+        return title
 
     def rows(self) -> int:
         return max(1, len(self._board.rows))
