@@ -196,7 +196,7 @@ def _spared(command: Command) -> int:
         return 4
     if command.id in ("session", "process"):
         return 3
-    return 1 if command.verdict or command.id == "palette" else 2
+    return 1 if command.verdict or command.id in ("palette", "zoom") else 2
 
 
 def prompt(typed: Prompt, cells: int) -> Line:
