@@ -109,6 +109,8 @@ class ControlRoom(App[int], inherit_bindings=False):
         self.start_error: Exception | None = None
         self.failure: Exception | None = None
         self._room = Room(name)
+        if session.timeout:
+            self._room.queue.left = session.timeout.left
         self._room.pane.leader = config.keys.leaders[0]
         self._room.files.agents = lambda: [*session.agents, *session.closed]
         self._queue = session.hub.subscribe()
@@ -290,7 +292,7 @@ class ControlRoom(App[int], inherit_bindings=False):
         ask = state.ask(state.current)
         refusal = self.session.may_always(ask) if ask else ""
         self._looker.follow(ask)
-        more = about(state, ask, now, self._overlay.patience) if ask else About()
+        more = about(state, ask, now, self._overlay.patience, self.session.timeout) if ask else About()
         self._room.show(state, self.facts(), self.session.policy, refusal, more, now)
         self._overlay.show(state, now)
 

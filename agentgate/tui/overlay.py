@@ -90,7 +90,7 @@ class Overlay:
         elif state.cover is Cover.RECORD and self._room.audit.shown is not None:
             lines = record_lines(self._room.audit.shown, cells)
         elif state.cover is Cover.ACTION and ask is not None:
-            extra = about(state, ask, now, self.patience)
+            extra = about(state, ask, now, self.patience, self._session.timeout)
             lines = describe(ask, self._session.may_always(ask), now, None, False, cells, extra)
         elif state.cover is Cover.END:
             lines = covers.end_lines(len(state.targets), state.armed(now), cells)

@@ -7,8 +7,9 @@ import time
 
 from agentgate.gate.events import Ask
 from agentgate.gate.risk import risk
+from agentgate.gate.timeout import Timeout
 from agentgate.intent.patience import Patience
-from agentgate.tui import waves
+from agentgate.tui import waves, words
 from agentgate.tui.state import State
 from agentgate.tui.widgets.detail import About
 
@@ -17,7 +18,7 @@ __all__ = ["about"]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def about(state: State, ask: Ask, now: float, patience: Patience | None) -> About:
+def about(state: State, ask: Ask, now: float, patience: Patience | None, timeout: Timeout | None) -> About:
     card = state.board.card(ask.number)
     newest = waves.upto(state.upto, state.joined, now, state.arm)
     looked = state.looked
@@ -29,7 +30,15 @@ def about(state: State, ask: Ask, now: float, patience: Patience | None) -> Abou
         looked.look if looked is not None and looked.number == ask.number else None,
         _patience(state, ask, patience),
         state.named(ask.agent),
+        _due(ask, timeout),
     )
+
+
+def _due(ask: Ask, timeout: Timeout | None) -> str:
+    if timeout is None:
+        return ""
+    still = " (stopped while you look)" if timeout.stopped(ask.number) else ""
+    return f"; {words.age(timeout.left(ask))} left{still}"
 
 
 def _patience(state: State, ask: Ask, patience: Patience | None) -> str:

@@ -29,7 +29,8 @@ _LISTED = 200
 class About:
     """What else is known of a question. ``many`` ask the same, ``shown`` of them were on the screen for long
     enough; while cards are ``marked``, the keys are about those. ``look`` is what lies where it would act,
-    ``patience`` a line about the agent's own time-out, ``agent`` who asks where there are several."""
+    ``patience`` a line about the agent's own time-out, ``agent`` who asks where there are several, ``due`` a
+    word about the session's time-out."""
 
     many: int = 1
     shown: int = 1
@@ -38,6 +39,7 @@ class About:
     look: Look | None = None
     patience: str = ""
     agent: str = ""
+    due: str = ""
 
 
 _ALONE = About()
@@ -67,7 +69,7 @@ def describe(
         label = "bound as" if action.kind is Kind.NET_EGRESS else "from"
         field(label, outside(action.origin), Ink.STRONG)
     syscall = f" by {outside(action.syscall, 80)}" if action.syscall else ""
-    field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}")
+    field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}{about.due}")
     field("agent", outside(about.agent, 200), Ink.STRONG)
     if keys is not None and (cells >= NARROW or not keys):
         lines.append(keys_line(refusal, keys, armed, about.marked))

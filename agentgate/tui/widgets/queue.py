@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from agentgate.actions import Action, Kind
+from agentgate.gate.events import Ask
 from agentgate.gate.risk import Level, Risk, Scene, risk
 from agentgate.intent.differences import differences
 from agentgate.tui import words
@@ -91,8 +93,11 @@ class Stand:
     agent: str = ""
 
 
-def card(shown: Card, now: float, stand: Stand, scene: Scene, cells: int) -> list[Line]:
-    """Mark, kind, target and how many ask; below who it is, what it says it is for, risk and age."""
+def card(
+    shown: Card, now: float, stand: Stand, scene: Scene, cells: int, left: float | None = None
+) -> list[Line]:
+    """Mark, kind, target and how many ask; below who it is, what it says it is for, risk and age, and how
+    many seconds are ``left`` to answer, where that has an end."""
     ask = shown.first
     action = ask.action
     ink = Ink.STRONG if stand.here else Ink.PLAIN
@@ -111,8 +116,14 @@ def card(shown: Card, now: float, stand: Stand, scene: Scene, cells: int) -> lis
         second = (*second, ("  claimed: ", Ink.DIM), (outside(action.intent, 200), Ink.CLAIM))
     mark = risk_mark(risk(action, ask.ruling, scene))
     end: Line = ((" ", Ink.PLAIN), mark, (f" {words.age(now - ask.since)} ", Ink.DIM))
+    if left is not None:
+        end = (*end, (f"{words.age(left)} left ", Ink.WAIT if left < _SOON else Ink.DIM))
     first = spread((*head, (target, ink)), many, cells) if many else (*head, (target, ink))
     return [first, spread(second, end, cells)]
+
+
+_SOON = 10.0
+"""Seconds that are left when it is time to look."""
 
 
 class QueuePanel(Lines):
@@ -142,6 +153,7 @@ class QueuePanel(Lines):
         self._scene = Scene()
         self._several = False
         self._now = 0.0
+        self.left: Callable[[Ask], float] | None = None
 
     def show(
         self,
@@ -168,11 +180,12 @@ class QueuePanel(Lines):
         if moved or place != self.cursor:
             self.point(place)
 
-    @staticmethod
-    def _aged(rows: list[Row], index: int, before: float, now: float) -> bool:
+    def _aged(self, rows: list[Row], index: int, before: float, now: float) -> bool:
         row = rows[index] if index < len(rows) else None
         if not isinstance(row, Card):
             return False
+        if self.left is not None:
+            return True
         since = row.first.since
         return words.age(now - since) != words.age(before - since)
 
@@ -199,7 +212,8 @@ class QueuePanel(Lines):
         marked = any(tag == row.tag for tag, _ in self._marks)
         within = row.tree.shown > 1
         agent = row.first.agent if self._several and not within else ""
-        return card(row, self._now, Stand(here, marked, within, agent), self._scene, cells)
+        left = self.left(row.first) if self.left else None
+        return card(row, self._now, Stand(here, marked, within, agent), self._scene, cells, left)
 
     def on_click(self, event: events.Click) -> None:
         index = self.row_at(event.y - self.gutter.top)
