@@ -8,13 +8,14 @@ itself: every other key belongs to the agent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from agentgate.policy.spans import Span
 from agentgate.tui.modes import Panel
 
-__all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "key_label", "of"]
+__all__ = ["COMMANDS", "LEADER", "PANELS", "Command", "Context", "key_label", "keys_label", "of"]
 
 LEADER = "ctrl+right_square_bracket"
 """``ctrl+]``, the key by which telnet and virsh consoles are left."""
@@ -247,3 +248,10 @@ def key_label(key: str) -> str:
     if last[:1] == "f" and last[1:].isdigit():
         last = last.upper()
     return f"{mods}+{_LABELS.get(last, last)}" if mods else last
+
+
+def keys_label(keys: Sequence[str]) -> str:
+    """All keys of a command: ``j, ↓``; digits in a row as ``1-9``."""
+    if len(keys) > 2 and "".join(keys) in "123456789":
+        return f"{keys[0]}-{keys[-1]}"
+    return ", ".join(map(key_label, keys))

@@ -22,10 +22,12 @@ from agentgate.tui.app import ControlRoom
 from agentgate.tui.attention import Attention
 from agentgate.tui.ink import plain, width
 from agentgate.tui.inputs import Drawn, Effect, Give, Happening, Leave, Pressed, Subject
+from agentgate.tui.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
 from agentgate.tui.step import step
 from agentgate.tui.switching import AgentClosed, AgentFailed
+from agentgate.tui.widgets.covers import help_lines
 
 LEADER = "ctrl+right_square_bracket"
 SHELL = ("bash", "--norc", "--noprofile")
@@ -354,3 +356,8 @@ def test_no_more_agents_than_keys_for_them() -> None:
     state = State(agents=tuple(Agent(str(number), number) for number in range(1, 10)), shown="1")
     state, _ = play(state, Pressed(LEADER), Pressed("c"))
     assert state.prompt is None and state.hint and "9 agents are as many" in state.hint.text
+
+
+def test_the_help_names_the_nine_keys_in_one_word() -> None:
+    lines = map(plain, help_lines(DEFAULT_KEYS, 80))
+    assert any(line.split(maxsplit=1)[:1] == ["1-9"] and "with this number" in line for line in lines)

@@ -39,14 +39,14 @@ def help_lines(keymap: Keymap, cells: int, sought: str = "") -> list[Line]:
         lines += [() for _ in lines[:1]]
         lines.append(((keymap.said(context.value), Ink.WAIT),))
         for command in known:
-            keys = ", ".join(commands.key_label(key) for key in command.keys)
+            keys = commands.keys_label(command.keys)
             text = keymap.said(command.help)
             lines += fold(((f"  {keys:<12} ", Ink.KEY), (text, Ink.PLAIN)), cells, indent=15)
     return lines or [(("nothing has these letters", Ink.DIM),)]
 
 
 def _has(keymap: Keymap, command: Command, sought: str) -> bool:
-    keys = ", ".join(commands.key_label(key) for key in command.keys)
+    keys = commands.keys_label(command.keys)
     return sought in f"{keys} {keymap.said(command.help)} {command.id}".lower()
 
 
