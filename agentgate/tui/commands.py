@@ -166,6 +166,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("audit-follow", _A, ("f",), "Follow what comes, or stay", "follow"),
     Command("audit-group", _A, ("t",), "One after the other, or by what the agent called", "by call"),
     Command("audit-whole", _A, ("w",), "The whole log file, or this session alone", "whole log"),
+    Command(
+        "audit-rule",
+        _A,
+        ("r",),
+        "A rule that allows the chosen record; shows it first",
+        "rule",
+    ),
+    Command("audit-rule-deny", _A, ("R",), "A rule that denies it, likewise"),
     Command("audit-export", _A, ("e",), "Write what the filter leaves into a new file", "export"),
     Command(
         "write", _S, ("enter",), "Answer as shown; a rule is written into the policy file", "write", True

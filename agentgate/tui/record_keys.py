@@ -6,15 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentgate.actions import Decision
 from agentgate.audit.query import BadFilter, Filter
-from agentgate.tui.inputs import Effect, Input
+from agentgate.gate.events import Ask
+from agentgate.tui import longer
+from agentgate.tui.inputs import AskAlways, Effect, Input
 from agentgate.tui.modes import Cover
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.record_look import Look
-from agentgate.tui.state import Hint, State
+from agentgate.tui.state import RECORDED, Hint, State
 from agentgate.tui.steps import Purpose, Step, Verb
 
-__all__ = ["PARTS", "PURPOSES", "VERBS", "Export", "ExportFailed", "Follow", "OpenRecord", "RecordOpened"]
+__all__ = [
+    "PARTS",
+    "PURPOSES",
+    "VERBS",
+    "Export",
+    "ExportFailed",
+    "Follow",
+    "OpenRecord",
+    "RecordOpened",
+    "RecordTaken",
+    "RuleFrom",
+    "RuleWritten",
+]
 
 _FILTER, _EXPORT = "audit-filter", "audit-export"
 _HINT = "deny  host:github.com  path:src  by:npm  since:10m  any text  !not"
@@ -36,6 +51,26 @@ class Export(Effect):
     """Write what the filter leaves into a new file of that name."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFrom(Effect):
+    """Have a rule of that decision made from the chosen record: `RecordTaken` comes back."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTaken(Input):
+    """A record, as the question that it was or would have been, with number `RECORDED`."""
+
+    ask: Ask
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWritten(Input):
+    """The rule that was made from a record is in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +137,18 @@ def _opened(state: State, event: RecordOpened, now: float) -> Step:
     return Step(replace(state, cover=Cover.RECORD) if state.cover is Cover.NONE else state)
 
 
+def _taken(state: State, event: RecordTaken, now: float) -> Step:
+    """From here on as for "always": the sheet shows the rule before it is written."""
+    if state.cover is not Cover.NONE:
+        return Step(state)
+    return Step(replace(state, recorded=event.ask), (AskAlways(event.ask.number, event.decision),))
+
+
+def _written(state: State, event: RuleWritten, now: float) -> Step:
+    about_record = state.sheet is not None and state.sheet.number == RECORDED
+    return Step(longer.closed(state) if about_record else state)
+
+
 VERBS: dict[str, Verb] = {
     "audit-filter": _filter,
     "audit-follow": lambda state, now: Step(state, (Follow(),)),
@@ -109,6 +156,8 @@ VERBS: dict[str, Verb] = {
     "audit-group": _look(lambda look: replace(look, grouped=not look.grouped)),
     "audit-whole": _look(lambda look: replace(look, whole=not look.whole)),
     "audit-export": _export,
+    "audit-rule": lambda state, now: Step(state, (RuleFrom(Decision.ALLOW),)),
+    "audit-rule-deny": lambda state, now: Step(state, (RuleFrom(Decision.DENY),)),
 }
 PURPOSES = {
     _FILTER: Purpose(entered=_entered, changed=_typed, closed=_dropped),
@@ -116,5 +165,7 @@ PURPOSES = {
 }
 PARTS: dict[type[Input], Callable[[State, Any, float], Step]] = {
     RecordOpened: _opened,
+    RecordTaken: _taken,
+    RuleWritten: _written,
     ExportFailed: _failed,
 }

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentgate.audit.mask import MASK
 from agentgate.audit.query import BadFilter
 from agentgate.audit.search import Search
 from agentgate.escape import printable
-from agentgate.gate.events import Notice
+from agentgate.gate.events import Ask, Notice
 from agentgate.tui.browse import Place, wanted_by
 from agentgate.tui.inputs import Effect
-from agentgate.tui.record_keys import Export, ExportFailed, Follow, OpenRecord, RecordOpened
+from agentgate.tui.record_keys import (
+    Export,
+    ExportFailed,
+    Follow,
+    OpenRecord,
+    RecordOpened,
+    RecordTaken,
+    RuleFrom,
+)
 from agentgate.tui.record_look import Look
+from agentgate.tui.state import RECORDED
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing
@@ -28,6 +39,19 @@ PIECES = 4 << 20  # bytes that are kept before they are written
 def _open_record(to: Performing, effect: OpenRecord) -> None:
     if to.room.audit.enter():
         to.desk.tell(RecordOpened())
+
+
+def _rule_from(to: Performing, effect: RuleFrom) -> None:
+    entry = to.room.audit.chosen
+    if entry is None:
+        to.desk.tell(Notice("no record is chosen: j and k move"))
+        return
+    record = entry.record
+    if any(MASK in target for target in record.action.objects):
+        to.desk.tell(Notice("a secret is masked in this record: a rule made of it would never match"))
+        return
+    ask = Ask(RECORDED, record.action, record.ruling, time.monotonic(), record.gate)
+    to.desk.tell(RecordTaken(ask, effect.decision))
 
 
 def _export(to: Performing, effect: Export) -> None:
@@ -83,4 +107,5 @@ HANDLERS: dict[type[Effect], Handler] = {
     OpenRecord: _open_record,
     Follow: lambda to, effect: to.room.audit.toggle_follow(),
     Export: _export,
+    RuleFrom: _rule_from,
 }

@@ -22,8 +22,10 @@ from agentgate.tui.longer import (
     TakeGlob,
     Undo,
 )
+from agentgate.tui.record_keys import RuleWritten
 from agentgate.tui.sheet import Sheet
 from agentgate.tui.standing import Standing, TakeBack
+from agentgate.tui.state import RECORDED
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing
@@ -92,12 +94,17 @@ def _write_rule(to: Performing, effect: WriteRule) -> None:
     ask, sheet = state.ask(effect.number), state.sheet
     if ask is None or sheet is None or sheet.number != effect.number:
         return
+    if ask.number == RECORDED and not sheet.span.written:
+        to.desk.tell(WriteFailed("nothing waits here for an answer: take a time that is written, or always"))
+        return
     draft = scopes.draft(ask.action, sheet.decision, sheet.targets)
     try:
         session.answering.give(ask, draft, sheet.span)
     except (PolicyError, OSError) as error:
         to.desk.tell(WriteFailed(str(error)))
         return
+    if ask.number == RECORDED:
+        to.desk.tell(RuleWritten())
     _tell(to)
     if sheet.span is not Span.ONCE:
         where = f"written into {session.policy_file.label}" if sheet.span.written else "remembered"

@@ -26,7 +26,7 @@ from agentgate.tui.sheet import Sheet
 from agentgate.tui.terminal.view import View
 from agentgate.tui.waves import Joined
 
-__all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "Check", "Hint", "State"]
+__all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "RECORDED", "Check", "Hint", "State"]
 
 ARM_SECONDS = 0.5
 """How long a question must have been on the screen before a verdict key counts for it, unless configured."""
@@ -39,6 +39,9 @@ LIVE = View()
 EMPTY = Board(NONE)
 NOWHERE = Scene()
 LOOK = Look()
+
+RECORDED = 0
+"""The number of a record that is looked at like a question; those of questions begin at 1."""
 
 _COVERED = {
     Cover.SHEET: Context.SHEET,
@@ -88,7 +91,7 @@ class State:
     ``zoom``: in CONTROL the panel that has the keys. ``reading`` says that keys read in the agent's terminal,
     of whose history ``view`` is shown; ``check`` is what is asked about before it is done there. ``arm``:
     seconds until a verdict key counts.
-    ``look``: how the record is looked at.
+    ``look``: how the record is looked at; ``recorded`` one of its records, of which a rule is made.
     ``pace``: how the operator decides. ``choice``: which line of the palette, or of ``standing``, the answers
     that hold; ``sought``: what the help is to show alone."""
 
@@ -138,6 +141,7 @@ class State:
             object.__setattr__(self, "board", self.board.of(self.asks))
 
     look: Look = LOOK
+    recorded: Ask | None = None
 
     @property
     def plan(self) -> Plan:
@@ -235,7 +239,8 @@ class State:
         return not self.agent_has_keys_for(key)
 
     def ask(self, number: int | None) -> Ask | None:
-        return self.asks.get(number)
+        """Question ``number`` that waits, or the record that is looked at like one."""
+        return self.recorded if number == RECORDED else self.asks.get(number)
 
     def checked(self, now: float) -> bool:
         """Whether a yes to `check` at ``now`` counts."""

@@ -79,9 +79,9 @@ def why_not(state: State, now: float) -> str:
     """Why a verdict key does not count, empty when it does."""
     if state.gone:
         return "the gate is gone: everything is denied"
-    if not state.asks:
+    if not state.asks and state.sheet is None:
         return "nothing waits"
-    if state.current is None and state.board.filter:
+    if state.current is None and state.board.filter and state.sheet is None:
         return f"the filter hides {len(state.asks)}: esc clears it"
     if state.subject is None:
         return "the action is not on the screen: 1 shows it"

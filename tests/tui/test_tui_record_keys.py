@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from room_kit import connect, install, make_session, room, text_of, until, write
 
 from agentgate.actions import Action
+from agentgate.policy.spans import Span
 from agentgate.session import Session
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.browse import Place
@@ -101,6 +103,46 @@ async def test_t_groups_by_call_and_enter_opens_groups_and_records(tmp_path: Pat
         await until(shows(app, "verdict", "✗ deny by gate", "openat", "claude --autonomous"), pilot)
         await pilot.press("escape", "t")
         await until(shows(app, "npm install chalk", "/home/me/x", without="▾"), pilot)
+
+
+@pytest.mark.parametrize(("key", "decision"), [("r", "allow"), ("R", "deny")])
+async def test_r_makes_a_rule_of_a_record_that_nobody_waits_for(
+    tmp_path: Path, key: str, decision: str
+) -> None:
+    session = make_session(tmp_path)
+    async with room(session) as (app, pilot):
+        decide(session, connect("evil.example:443"))
+        await pilot.press(*TO_AUDIT)
+        await until(lambda: app._room.audit.chosen is not None, pilot)
+        before = session.policy_file.text()
+        await pilot.press(key, "enter")  # at once: it was not read yet
+        assert app.state.cover is Cover.SHEET
+        await pilot.pause()
+        assert session.policy_file.text() == before
+        await until(lambda: app.state.armed(time.monotonic()), pilot)
+        assert "evil.example:443" in text_of(app)
+        await pilot.press("1")
+        await until(lambda: app.state.armed(time.monotonic()), pilot)
+        await pilot.press("enter")  # once: there is nobody to be answered
+        await until(lambda: app.state.sheet and "nothing waits here" in app.state.sheet.error, pilot)
+        assert session.policy_file.text() == before
+        await pilot.press(str(list(Span).index(Span.ALWAYS) + 1))
+        await until(lambda: app.state.armed(time.monotonic()), pilot)
+        await pilot.press("enter")
+        await until(lambda: app.state.cover is Cover.NONE, pilot)
+        text = (tmp_path / "policy.yaml").read_text()
+        assert "evil.example:443" in text and f"decision: {decision}" in text.split("evil.example")[1]
+        assert session.gate.decider.rule(connect("evil.example:443")).decision == decision
+
+
+async def test_r_refuses_what_is_masked(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    async with room(session) as (app, pilot):
+        decide(session, install("x")._replace(target="curl https://user:hunter2@a.example/"))
+        await pilot.press(*TO_AUDIT)
+        await until(lambda: app._room.audit.chosen is not None, pilot)
+        await pilot.press("r")
+        assert app.state.cover is Cover.NONE and app.state.hint and "is masked" in app.state.hint.text
 
 
 async def test_w_shows_the_whole_log(tmp_path: Path) -> None:
