@@ -1,5 +1,5 @@
-"""What the operator is asked about before it is done in the terminal: a paste with something to it, and
-opening a link that the agent's program made. Pure.
+"""What the operator is asked about before it is done: a paste with something to it, opening a link that the
+agent's program made, taking changes of files back. Pure.
 
 The question lies in our own frame and shows what it is about. A yes counts only once it was on the screen for
 as long as a verdict's key needs: a paste may be followed by typing.
@@ -17,6 +17,11 @@ from agentgate.tui.state import Check, Hint, State
 from agentgate.tui.steps import Step, Verb
 
 __all__ = ["PARTS", "VERBS", "CheckDrawn", "Checked", "Go", "lines"]
+
+_NOT_ASKED = {
+    Cover.PASTE: "nothing was pasted", Cover.LINK: "no link was opened", Cover.BACK: "nothing was taken back"
+}  # fmt: skip
+_NO = {Cover.PASTE: "not pasted", Cover.LINK: "not opened", Cover.BACK: "nothing was taken back"}
 
 LINES_MOST = 500
 """Lines of a paste that are shown."""
@@ -45,7 +50,7 @@ class Go(Effect):
 
 def _checked(state: State, event: Checked, now: float) -> Step:
     if state.cover is not Cover.NONE or state.prompt is not None:
-        what = "nothing was pasted" if event.check.cover is Cover.PASTE else "no link was opened"
+        what = _NOT_ASKED[event.check.cover]
         return Step(replace(state, hint=Hint(f"{what}: something else is being asked", now)))
     return Step(replace(state, cover=event.check.cover, check=event.check, leader=False))
 
@@ -67,8 +72,7 @@ def _yes(state: State, now: float) -> Step:
 
 
 def _no(state: State, now: float) -> Step:
-    done = "not pasted" if state.cover is Cover.PASTE else "not opened"
-    return Step(replace(state, cover=Cover.NONE, check=None, hint=Hint(done, now)))
+    return Step(replace(state, cover=Cover.NONE, check=None, hint=Hint(_NO[state.cover], now)))
 
 
 VERBS: dict[str, Verb] = {"check-yes": _yes, "check-no": _no}

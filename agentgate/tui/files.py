@@ -1,7 +1,7 @@
 """The files panel's keys: how a file differs, and taking changes back. Pure.
 
 Taking back asks once, and names what it is about: what was chosen when the key was pressed, whatever the list
-does meanwhile.
+does meanwhile. The question is one of ``checks.py``: a yes counts once it was on the screen for a moment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agentgate.tui.modes import Cover
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, Verb
 
-__all__ = ["PARTS", "VERBS", "AskBack", "BackAsked", "DiffShown", "Differ", "NoFile", "TakeBack"]
+__all__ = ["PARTS", "VERBS", "AskBack", "DiffShown", "Differ", "NoFile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,14 @@ class Differ(Effect):
 
 @dataclass(frozen=True, slots=True)
 class AskBack(Effect):
-    """Find out what would be taken back, the chosen row or ``all``: `BackAsked` or `NoFile` is the answer."""
+    """Find out what would be taken back, the chosen row or ``all``: a `Check` or `NoFile` is the answer."""
 
     all: bool
 
 
 @dataclass(frozen=True, slots=True)
-class TakeBack(Effect):
-    """Take back what was asked about."""
-
-
-@dataclass(frozen=True, slots=True)
 class DiffShown(Input):
     """There is a difference to show."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackAsked(Input):
-    """There is something to take back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +41,9 @@ class NoFile(Input):
     why: str
 
 
-def _cover(cover: Cover) -> Callable[[State, Input, float], Step]:
-    def shown(state: State, event: Input, now: float) -> Step:
-        free = state.cover is Cover.NONE and state.prompt is None
-        return Step(replace(state, cover=cover) if free else state)
-
-    return shown
+def _differs(state: State, event: DiffShown, now: float) -> Step:
+    free = state.cover is Cover.NONE and state.prompt is None
+    return Step(replace(state, cover=Cover.DIFF) if free else state)
 
 
 def _why(state: State, event: NoFile, now: float) -> Step:
@@ -64,13 +51,11 @@ def _why(state: State, event: NoFile, now: float) -> Step:
 
 
 PARTS: dict[type[Input], Callable[..., Step]] = {
-    DiffShown: _cover(Cover.DIFF),
-    BackAsked: _cover(Cover.BACK),
+    DiffShown: _differs,
     NoFile: _why,
 }
 
 VERBS: dict[str, Verb] = {
     "file-back": lambda state, now: Step(state, (AskBack(all=False),)),
     "files-back": lambda state, now: Step(state, (AskBack(all=True),)),
-    "confirm-back": lambda state, now: Step(replace(state, cover=Cover.NONE), (TakeBack(),)),
 }

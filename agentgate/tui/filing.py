@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from agentgate.changes.back import Outcome, forgotten, take_back
 from agentgate.escape import printable
 from agentgate.gate.events import Notice
-from agentgate.tui.files import AskBack, BackAsked, Differ, DiffShown, NoFile, TakeBack
+from agentgate.tui.checks import CheckDrawn, Checked
+from agentgate.tui.files import AskBack, Differ, DiffShown, NoFile
 from agentgate.tui.inputs import Effect
+from agentgate.tui.modes import Cover
+from agentgate.tui.state import Check
 from agentgate.tui.widgets.files import Wanted
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "take"]
 
 
 def _differ(to: Performing, effect: Differ) -> None:
@@ -43,11 +46,19 @@ def _ask(to: Performing, effect: AskBack) -> None:
     if wanted is None:
         to.desk.tell(NoFile(files.why or "nothing on disk differs from what it was before"))
         return
-    files.wanted = wanted
-    to.desk.tell(BackAsked())
+    files.wanted, check = wanted, Check(Cover.BACK, "")
+    to.desk.tell(Checked(check))
+    if to.desk.state.check is check:
+        files.call_after_refresh(_drawn, to, check)
 
 
-def _take(to: Performing, effect: TakeBack) -> None:
+def _drawn(to: Performing, check: Check) -> None:
+    to.desk.tell(CheckDrawn(check))
+    to.room.files.set_timer(to.desk.state.arm + 0.01, to.desk.show)
+
+
+def take(to: Performing) -> None:
+    """Take back what was asked about."""
     wanted, to.room.files.wanted = to.room.files.wanted, None
     if wanted is not None:
         to.desk.spawn(_take_back(to, wanted))
@@ -76,5 +87,4 @@ async def _take_back(to: Performing, wanted: Wanted) -> None:
 HANDLERS: dict[type[Effect], Handler] = {
     Differ: _differ,
     AskBack: _ask,
-    TakeBack: _take,
 }

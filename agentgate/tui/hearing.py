@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from agentgate.gate.events import Notice
+from agentgate.tui import filing
 from agentgate.tui.checks import CheckDrawn, Checked, Go
 from agentgate.tui.history import Copy, Find, Pick, Read, ToLive, Unselect, Viewed
 from agentgate.tui.ink import outside
@@ -80,6 +81,8 @@ def _link(app: App[int], to: Performing, address: str) -> None:
 def _go(to: Performing, effect: Go) -> None:
     if effect.check.cover is Cover.PASTE:
         to.room.pane.paste(effect.check.text)
+    elif effect.check.cover is Cover.BACK:
+        filing.take(to)
     else:
         to.desk.tell(Notice(f"opening {outside(effect.check.text, 200)}", urgent=False))
         to.desk.spawn(_open(to, effect.check.text))

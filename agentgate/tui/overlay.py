@@ -100,8 +100,11 @@ class Overlay:
             key = state.keys.key_of(Context.ANSWERS, "take-back")
             lines, chosen = standing_lines(state, key, cells)
         elif state.cover is Cover.BACK:
-            key = state.keys.key_of(Context.BACK, "confirm-back")
-            lines = back_lines(self._room.files.wanted, state.running > 0, key, cells)
+            key = state.keys.key_of(Context.BACK, "check-yes")
+            hint = state.hint.text if state.hint else ""
+            lines = back_lines(
+                self._room.files.wanted, state.running > 0, key, hint, state.checked(now), cells
+            )
         elif state.check is not None:
             lines = checks.lines(
                 state.check, state.hint.text if state.hint else "", state.checked(now), cells

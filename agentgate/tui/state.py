@@ -68,8 +68,8 @@ class Hint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """A paste or a link that is asked about (``cover`` says which): its ``text`` or address, ``why`` it is
-    asked, and since when it has been on the screen."""
+    """What is asked about, by its ``cover``: a paste or a link with its ``text`` or address, or taking
+    changes of files back; ``why`` it is asked, and since when it has been on the screen."""
 
     cover: Cover
     text: str

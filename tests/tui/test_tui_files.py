@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from agentgate.settings import GateChoice
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.ink import plain
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.state import ARM_SECONDS
 from agentgate.tui.widgets.files import diff_lines, row_line
 
 LEADER = "ctrl+right_square_bracket"
@@ -141,11 +143,16 @@ async def test_r_takes_one_back_and_asks_once(tmp_path: Path) -> None:
         await pilot.press("r")
         await until(lambda: "Take back this change?" in text_of(app), pilot)
         assert "~ src/app.py  8 B → 14 B" in text_of(app) and "The agent still runs" in text_of(app)
+        app.state = replace(app.state, arm=60.0)
+        await pilot.press("y")  # too soon to have been read
+        await until(lambda: "read it first" in text_of(app), pilot)
         await pilot.press("escape")
+        app.state = replace(app.state, arm=ARM_SECONDS)
         assert app.state.cover is Cover.NONE
         assert (tmp_path / "src/app.py").read_text() == "one\ntwo\nthree\n"
         await pilot.press("r")
         await until(lambda: app.state.cover is Cover.BACK, pilot)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: "1 change taken back" in text_of(app), pilot)
         assert (tmp_path / "src/app.py").read_text() == "one\ntwo\n"
@@ -167,6 +174,7 @@ async def test_what_was_chosen_is_taken_back_whatever_the_list_does_meanwhile(tm
         await until(lambda: "done" in app._room.pane.screen_text(), pilot)
         files.look_soon()
         await until(lambda: "+2" in files.border_title, pilot)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: not (tmp_path / "zzz").exists(), pilot)
         assert (tmp_path / "aaa").exists()
@@ -181,6 +189,7 @@ async def test_capital_r_takes_all_back(tmp_path: Path) -> None:
         await pilot.press("R")
         await until(lambda: "Take back these 4 changes?" in text_of(app), pilot)
         assert "is removed, and kept nowhere" in text_of(app)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: "4 changes taken back" in text_of(app), pilot)
         await until(lambda: "nothing on disk differs" in text_of(app), pilot)
@@ -198,6 +207,7 @@ async def test_a_renamed_directory_is_taken_back_while_the_agent_goes_on(tmp_pat
         await until(lambda: app._room.files.chosen, pilot)
         await pilot.press("R")
         await until(lambda: app.state.cover is Cover.BACK, pilot)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: "2 changes taken back" in text_of(app), pilot)
         assert (tmp_path / "src/app.py").read_text() == "one\ntwo\n"
@@ -205,6 +215,7 @@ async def test_a_renamed_directory_is_taken_back_while_the_agent_goes_on(tmp_pat
         await until(lambda: "~" in text_of(app) and "app.py" in text_of(app), pilot)
         await pilot.press("R")
         await until(lambda: app.state.cover is Cover.BACK, pilot)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: (tmp_path / "src/app.py").read_text() == "one\ntwo\n", pilot)
 
@@ -248,6 +259,7 @@ async def test_several_agents_each_have_their_part(tmp_path: Path) -> None:
         ]  # fmt: skip
         await pilot.press("R")
         await until(lambda: "Take back these 2 changes?" in text_of(app), pilot)
+        await until(lambda: app.state.checked(time.monotonic()), pilot)
         await pilot.press("y")
         await until(lambda: "2 changes taken back" in text_of(app), pilot)
         assert not (tmp_path / "first").exists() and not (tmp_path / "second").exists()

@@ -98,8 +98,10 @@ def diff_lines(change: Change | None, lines: Sequence[str], cells: int) -> list[
     return out
 
 
-def back_lines(wanted: Wanted | None, alive: bool, key: str, cells: int) -> list[Line]:
-    """The question before something is taken back. ``key`` confirms."""
+def back_lines(
+    wanted: Wanted | None, alive: bool, key: str, hint: str, armed: bool, cells: int
+) -> list[Line]:
+    """The question before something is taken back. ``key`` confirms, once it is ``armed``."""
     if wanted is None:
         return []
     count = len(wanted.changes)
@@ -121,7 +123,9 @@ def back_lines(wanted: Wanted | None, alive: bool, key: str, cells: int) -> list
         text = "The agent still runs: it may be in the middle of this, and change it again."
         lines += fold(((text, Ink.WAIT),), cells)
     lines += [() for _ in (1,) if gone or alive]
-    return [*lines, ((key, Ink.KEY), (" take back   ", Ink.DIM), ("esc", Ink.KEY), (" leave it", Ink.DIM))]
+    yes = (key, Ink.KEY if armed else Ink.IDLE)
+    lines.append((yes, (" take back   ", Ink.DIM), ("esc", Ink.KEY), (" leave it", Ink.DIM)))
+    return [*lines, (), *fold(((outside(hint), Ink.WAIT),), cells)] if hint else lines
 
 
 class FilesPanel(Lines):
