@@ -189,7 +189,7 @@ def _mark(state: State, now: float) -> Step:
     """Mark what is selected with the questions that are shown, or take its mark back."""
     card = state.board.card(state.selected)
     if card is None or state.subject is None:
-        return Step(state)
+        return _hint(state, why_not(state, now), now)
     if state.whole is not None:
         return _hint(state, "it is folded: → shows the actions", now)
     kept = frozenset(mark for mark in state.marks if mark[0] != card.tag)

@@ -294,3 +294,22 @@ async def test_identical_commands_of_real_processes_share_a_card(tmp_path: Path)
         await until(lambda: not app.state.asks, pilot)
         await until(lambda: "\ndone" in pane.screen_text(), pilot)
         assert app.state.denied == 0
+
+
+@KERNEL
+async def test_what_one_real_command_does_stands_below_its_words(tmp_path: Path) -> None:
+    session = kernel(tmp_path, "bash", "--norc", "--noprofile")
+    for name in "ab":
+        (tmp_path / name).touch()
+    async with room(session) as (app, pilot):
+        pane = app._room.pane
+        await until(lambda: "$" in pane.screen_text(), pilot)
+        await type_line(pilot, "sh -c 'rm a & rm b & wait'; echo status $?")
+        await until(lambda: "▾ claimed: rm a & rm b & wait" in text_of(app), pilot)
+        assert "2 commands" in text_of(app)
+        await pilot.press(LEADER, "tab", "left")
+        await armed(app, pilot)
+        await pilot.press("d")
+        await until(lambda: "status 0" in pane.screen_text(), pilot)
+        assert (tmp_path / "a").exists() and (tmp_path / "b").exists()
+        assert app.state.denied == 2
