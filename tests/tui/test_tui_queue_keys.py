@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_tui_board import by
 from test_tui_step import Play
 
@@ -343,3 +345,61 @@ def test_a_host_that_was_reached_is_new_no_more(play: Queue) -> None:
 def test_a_click_on_what_the_filter_hides_selects_nothing(play: Queue) -> None:
     play.come(asking(1, target="make"), asking(2, target="ls")).keys("slash", *"ls", "enter")
     assert play.do(Clicked(Panel.QUEUE, 1)).state.selected == 2
+
+
+# Whatever happens
+
+_KEYS = (
+    LEADER, "tab", "escape", "j", "k", "a", "d", "n", "x", "y", "space", "left", "right", "slash", "enter",
+)  # fmt: skip
+_HAPPENINGS = st.one_of(
+    st.tuples(st.just("come"), st.integers(0, 5)),
+    st.tuples(st.just("go"), st.integers(1, 12)),
+    st.tuples(st.just("key"), st.sampled_from(_KEYS)),
+)
+_SORTS = (
+    lambda n: same(n),
+    lambda n: asking(n, 500, f"ls {n}"),
+    lambda n: asking(n, 500, f"npm install p{n}"),
+    lambda n: asking(n, target=f"make {n}"),
+    lambda n: asking(n, 600, "/etc/x", Kind.FS_WRITE),
+    lambda n: asking(n, 600, "api.example:443", Kind.NET_EGRESS),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(st.tuples(_HAPPENINGS, st.floats(0, 0.9)), max_size=50))
+def test_no_key_ever_answers_what_was_not_there_to_be_seen(
+    happenings: list[tuple[tuple[str, int | str], float]],
+) -> None:
+    play = Queue()
+    play.state = State(width=120, height=36, scene=Scene("/home/me/project"))
+    play.keys(LEADER, "tab")
+    came: dict[int, float] = {}
+    for (what, which), wait in happenings:
+        play.now += wait
+        before = play.state
+        if what == "come":
+            number = len(came) + 1
+            came[number] = play.now
+            play.come(_SORTS[int(which)](number))
+        elif what == "go":
+            play.go(int(which))
+        else:
+            play.keys(str(which))
+        answered = {effect.number for effect in play.effects if isinstance(effect, Give)}
+        for effect in play.effects:
+            if isinstance(effect, EndProcesses):
+                answered.update(effect.numbers)
+        assert all(before.ask(n) and play.now - came[n] >= ARM_SECONDS - 1e-9 for n in answered)
+        noted = before.prompt is not None
+        assert noted or all(before.board.row_of(n) is not None for n in answered)
+        allowed = [before.ask(n) for n, verdict in play.given() if verdict == "allow"]
+        if len({before.board.tag(ask.number) for ask in allowed if ask}) > 1:
+            assert all(
+                risk(ask.action, ask.ruling, before.scene).level is Level.LOW for ask in allowed if ask
+            )
+        for n in before.targets if before.cover is Cover.END else ():
+            assert answered <= set(before.targets), n
+        if play.state.selected is not None:
+            assert play.state.board.row_of(play.state.selected) is not None
