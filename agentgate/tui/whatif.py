@@ -3,7 +3,7 @@ rules without a say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentgate.audit.past import Difference
 from agentgate.escape import printable
@@ -11,8 +11,10 @@ from agentgate.gate import build
 from agentgate.gate.decide import Decider
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.findings import Findings, examine
+from agentgate.policy.lint import lint
 from agentgate.policy.load import load_text
 from agentgate.policy.model import Policy
+from agentgate.policy.suggest import Draft
 from agentgate.session import Session
 from agentgate.tui import words
 from agentgate.tui.ink import Ink, Line, fold, outside
@@ -26,7 +28,7 @@ _SHOWN = 20
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``error`` says why the policy cannot be used, with ``line`` where it is known; else ``differences``
-    are those of ``recorded`` actions."""
+    are those of ``recorded`` actions, and ``remarks`` what is probably a mistake."""
 
     error: str = ""
     line: int | None = None
@@ -36,6 +38,7 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
     findings: Findings = field(default_factory=Findings)
     past_error: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -55,14 +58,26 @@ class WhatIf:
 
     def text(self, text: str) -> Outcome:
         """What would follow if ``text`` stood in the file."""
+        label = self._session.policy_file.label
         try:
-            return self.policy(load_text(text, self._session.policy_file.label))
+            outcome = self.between(self._session.policy, load_text(text, label))
+            if outcome.error:
+                return outcome
+            remarks = lint(text, self._session.context(), label=label)
         except PolicyError as error:
             return Outcome(str(error), error.line, error.column)
+        return replace(outcome, remarks=tuple(remark.to_text(label) for remark in remarks))
 
-    def policy(self, policy: Policy) -> Outcome:
-        """What would follow if ``policy`` were in force."""
-        return self.between(self._session.policy, policy)
+    def rule(self, policy: Policy, number: int) -> Outcome:
+        """What would follow if ``policy`` were in force, of which rule ``number`` is the one that is new."""
+        outcome = self.between(self._session.policy, policy)
+        lines = Draft.of(replace(policy.rules[number - 1], disabled=False)).to_yaml()
+        text = "\n".join(["default: ask", "rules:", *lines, ""])
+        try:
+            remarks = lint(text, self._session.context())
+        except PolicyError:  # ``outcome`` says why
+            return outcome
+        return replace(outcome, remarks=tuple(f"{remark.what}; {remark.fix}" for remark in remarks))
 
     def between(self, old: Policy, policy: Policy) -> Outcome:
         """What follows when ``policy`` takes the place of ``old``."""
@@ -95,16 +110,14 @@ def outcome_lines(outcome: Outcome | None, cells: int, number: int | None = None
     if by is not None:
         text = f"≡ rule {by} covers it: it will never have a say"
         lines += fold(((text, Ink.WAIT),), cells, indent=2)
-    elif number is None and findings.shadowed:
-        said = ", ".join(f"{rule} by {by}" for rule, by in sorted(findings.shadowed.items()))
-        lines += fold(((f"≡ shadowed: {said}", Ink.WAIT),), cells, indent=2)
+    for remark in outcome.remarks[:_SHOWN]:
+        lines += fold((("! ", Ink.WAIT), (outside(remark, 400), Ink.WAIT)), cells, indent=2)
     total = len(outcome.policy.tests) if outcome.policy else 0
     for failure in findings.failures[:_SHOWN]:
         lines += fold((("✗ ", Ink.DENY), (str(failure), Ink.DENY)), cells, indent=2)
     if total and not findings.failures:
         lines.append(((f"✓ {total} test{'s' if total > 1 else ''} of the file hold", Ink.ALLOW),))
-    lines += _past_lines(outcome, cells)
-    return lines
+    return lines + _past_lines(outcome, cells)
 
 
 def _past_lines(outcome: Outcome, cells: int) -> list[Line]:

@@ -173,6 +173,9 @@ async def test_a_mistake_is_said_at_once_and_nothing_is_written(tmp_path: Path) 
         form = await form_of(app, pilot)
         await pilot.press("end", "[")
         await until(lambda: has(app, "✗ glob 'git status*[': '[' is never closed"), pilot)
+        await pilot.press("backspace", *" | ls")
+        await until(lambda: has(app, "! '|' in 'git status* | ls'"), pilot)  # no mistake of the language
+        await pilot.press(*["backspace"] * 5, "[")
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert app.state.cover is Cover.RULE_FORM and (tmp_path / "policy.yaml").read_text() == POLICY
@@ -244,3 +247,21 @@ async def test_a_form_of_an_agent_that_goes_on_leaves_the_room_as_it_was(tmp_pat
         await pilot.press("G", "e")
         await until(lambda: has(app, "the default is no rule"), pilot)
         assert app.state.cover is Cover.NONE
+
+
+async def test_the_form_takes_the_mouse_and_other_sizes_and_is_found_in_the_palette(tmp_path: Path) -> None:
+    session = make_session(tmp_path)
+    async with room(session, (120, 36)) as (app, pilot):
+        await in_panel(app, pilot)
+        await pilot.press("colon", *"edit the chosen rule", "enter")
+        form = await form_of(app, pilot)
+        await pilot.click(form._inputs["decision"], offset=(9, 0))
+        await until(lambda: form.fields.decision == "deny", pilot)
+        await pilot.resize_terminal(80, 24)
+        await until(lambda: not form.has_class("wide") and has(app, "decision", "esc closes"), pilot)
+        await pilot.resize_terminal(200, 60)
+        await until(lambda: form.has_class("wide"), pilot)
+        await pilot.press("escape", "escape")
+        await until(lambda: app.state.cover is Cover.NONE, pilot)
+        assert len(app.screen_stack) == 1 and app.state.width == 200
+        assert session.policy.rules[0].decision is Decision.ALLOW

@@ -65,7 +65,7 @@ class RuleForm(Editor):
         self.draft: Draft | None = None
         self.error = ""
         self._outcome: Outcome | None = None
-        self._latest: Latest[Policy, Outcome] = Latest(whatif.policy, self._came)
+        self._latest: Latest[Policy, Outcome] = Latest(lambda policy: whatif.rule(policy, number), self._came)
         self._error_bar = Bar(id="error")
         self.text = Text()
         first = self._first
