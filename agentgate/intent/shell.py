@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
+from functools import lru_cache
 
 __all__ = ["SHELLS", "plain_command", "shell_text", "unwrap_shell"]
 
@@ -120,11 +121,16 @@ def unwrap_shell(argv: tuple[str, ...]) -> str:
 
 def plain_command(text: str) -> tuple[str, ...]:
     """The argument list when ``text`` is one simple command (no pipes, variables, substitutions), else ()."""
+    return _plain_command(text[:_LIMIT])
+
+
+@lru_cache(64)  # of one action it is asked again and again, and shlex takes its time with a long text
+def _plain_command(text: str) -> tuple[str, ...]:
     try:
-        words = tuple(shlex.split(text[:_LIMIT]))
+        words = tuple(shlex.split(text))
     except ValueError:
         return ()
-    bare = _QUOTED.sub(lambda quoted: _expanded(quoted[1] or ""), text[:_LIMIT])
+    bare = _QUOTED.sub(lambda quoted: _expanded(quoted[1] or ""), text)
     return () if _METACHARACTERS.search(bare) else words
 
 

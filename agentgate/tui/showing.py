@@ -10,6 +10,8 @@ from agentgate.gate.risk import risk
 from agentgate.gate.timeout import Timeout
 from agentgate.intent.patience import Patience
 from agentgate.tui import waves, words
+from agentgate.tui.commands import Context
+from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
 from agentgate.tui.widgets.detail import About
 
@@ -31,6 +33,7 @@ def about(state: State, ask: Ask, now: float, patience: Patience | None, timeout
         _patience(state, ask, patience),
         state.named(ask.agent),
         _due(ask, timeout),
+        _verdicts(state),
     )
 
 
@@ -39,6 +42,13 @@ def _due(ask: Ask, timeout: Timeout | None) -> str:
         return ""
     still = " (stopped while you look)" if timeout.stopped(ask.number) else ""
     return f"; {words.age(timeout.left(ask))} left{still}"
+
+
+def _verdicts(state: State) -> tuple[str, str, str]:
+    """The keys that the operator has given to the verdicts."""
+    context = Context.CONTROL if state.mode is Mode.CONTROL else Context.LEADER
+    allow, deny = (state.keys.key_of(context, command) for command in ("allow", "deny"))
+    return allow, deny, state.keys.key_of(Context.CONTROL, "always")
 
 
 def _patience(state: State, ask: Ask, patience: Patience | None) -> str:

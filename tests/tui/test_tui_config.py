@@ -186,6 +186,7 @@ async def test_another_leader_and_another_key_decide(tmp_path: Path) -> None:
         await until(lambda: "ctrl+g" in text_of(app) and "y allow" in text_of(app), pilot)
         assert app.state.armed(app.state.drawn_at + 0.41)
         assert not app.state.armed(app.state.drawn_at + 0.39)
+        await until(lambda: "ctrl+g y allow   d deny" in text_of(app), pilot)  # the action's own line, too
         await pilot.press("ctrl+right_square_bracket", "ctrl+g", "ctrl+g")
         await until(lambda: "^]^G" in pane.screen_text(), pilot)
         await asyncio.sleep(0.5)

@@ -90,7 +90,7 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
         *card(shown, 3.0, Stand(True, True, True, text), Scene(), cells),
         *header(tree, True, cells, text),
         *describe(asked, text, 3.0, "", True, cells, risky),
-        *describe_whole(tree, Scene(), "", True, cells, text),
+        *describe_whole(tree, Scene(), "", True, cells, About(agent=text)),
         row_line(row, cells, inside=True),
         *record_lines(entry, cells),
         bars.alert(state, "abcd", cells),

@@ -30,7 +30,7 @@ class About:
     """What else is known of a question. ``many`` ask the same, ``shown`` of them were on the screen for long
     enough; while cards are ``marked``, the keys are about those. ``look`` is what lies where it would act,
     ``patience`` a line about the agent's own time-out, ``agent`` who asks where there are several, ``due`` a
-    word about the session's time-out."""
+    word about the session's time-out. ``verdicts``: the keys that allow, deny, and allow always."""
 
     many: int = 1
     shown: int = 1
@@ -40,6 +40,7 @@ class About:
     patience: str = ""
     agent: str = ""
     due: str = ""
+    verdicts: tuple[str, str, str] = ("a", "d", "A")
 
 
 _ALONE = About()
@@ -72,7 +73,7 @@ def describe(
     field("kind", f"{action.kind.value}{syscall}, held for {words.age(now - ask.since)}{about.due}")
     field("agent", outside(about.agent, 200), Ink.STRONG)
     if keys is not None and (cells >= NARROW or not keys):
-        lines.append(keys_line(refusal, keys, armed, about.marked))
+        lines.append(keys_line(refusal, keys, armed, about.marked, about.verdicts))
     if about.risk is not None:
         glyph, ink = risk_mark(about.risk)
         reason = f": {outside(about.risk.reason, 400)}" if about.risk.reason else ""
@@ -123,21 +124,25 @@ def looked(look: Look, cells: int) -> list[Line]:
 
 
 def describe_whole(
-    tree: Tree, scene: Scene, keys: str | None, armed: bool, cells: int, agent: str = ""
+    tree: Tree, scene: Scene, keys: str | None, armed: bool, cells: int, about: About = _ALONE
 ) -> list[Line]:
-    """The lines for a folded command: the agent's words, and what is observed, one line an action. ``agent``
-    is whose it is, where there are several."""
+    """The lines for a folded command: the agent's words, and what is observed, one line an action."""
     said = claim(tree.first.action)
     lines = fold((("claimed: ", Ink.DIM), (outside(said.words, 4000), Ink.CLAIM)), cells, indent=2)
     differing = differs(tree)
     observed: Line = (("observed: ", Ink.DIM), *facts(tree))
     lines += fold((*observed, (f"  {differing}", Ink.DENY)), cells, indent=2)
-    if agent:
-        lines += labelled("agent", ((outside(agent, 200), Ink.STRONG),), cells)
+    if about.agent:
+        lines += labelled("agent", ((outside(about.agent, 200), Ink.STRONG),), cells)
     if keys is not None:
         ink = Ink.KEY if armed else Ink.IDLE
         lines.append(
-            (("d", ink), (" deny all of it   ", Ink.DIM), ("→", Ink.KEY), (" shows the actions", Ink.DIM))
+            (
+                (about.verdicts[1], ink),
+                (" deny all of it   ", Ink.DIM),
+                ("→", Ink.KEY),
+                (" shows the actions", Ink.DIM),
+            )
         )
     lines.append(())
     for count, card in enumerate(tree.passing):
@@ -162,20 +167,23 @@ def labelled(label: str, line: Line, cells: int, indent: int = 0) -> list[Line]:
     return [*head, *fold((("  ", Ink.PLAIN), *line), cells, 2 + min(indent, 2))]
 
 
-def keys_line(refusal: str, keys: str, armed: bool, marked: int = 0) -> Line:
+def keys_line(
+    refusal: str, keys: str, armed: bool, marked: int = 0, verdicts: tuple[str, str, str] = _ALONE.verdicts
+) -> Line:
     ink = Ink.KEY if armed else Ink.IDLE
+    once, no, always = verdicts
     if marked and not keys:
-        allow: Line = (("a", ink), (f" allow low risks of {marked} marked   ", Ink.DIM))
-        return (*allow, ("d", ink), (" deny them", Ink.DIM))
+        allow: Line = ((once, ink), (f" allow low risks of {marked} marked   ", Ink.DIM))
+        return (*allow, (no, ink), (" deny them", Ink.DIM))
     line: Line = (
         (keys, Ink.DIM),
-        ("a", ink),
+        (once, ink),
         (" allow once   " if keys == "" else " allow   ", Ink.DIM),
-        ("d", ink),
+        (no, ink),
         (" deny", Ink.DIM),
     )
     if not refusal and not keys:
-        line = (*line, ("   ", Ink.DIM), ("A", ink), (" always", Ink.DIM))
+        line = (*line, ("   ", Ink.DIM), (always, ink), (" always", Ink.DIM))
     return line
 
 
@@ -207,8 +215,7 @@ class Shown:
 
     def lines(self, cells: int) -> list[Line]:
         if self.whole is not None and self.whole.shown:
-            agent = self.about.agent
-            return describe_whole(self.whole, self.scene, self.keys, self.armed, cells, agent)
+            return describe_whole(self.whole, self.scene, self.keys, self.armed, cells, self.about)
         return describe(self.ask, self.refusal, self.now, self.keys, self.armed, cells, self.about)
 
 
