@@ -129,12 +129,14 @@ class Operator:
             seen = seen[-64:] + data
         return time.perf_counter() - begin
 
-    def drain(self, seconds: float) -> None:
+    def drain(self, seconds: float) -> bytes:
         """Read whatever the app draws for a while."""
         timer = threading.Timer(seconds, self.pty.interrupt)
         timer.start()
-        while self.pty.read():
-            pass
+        seen = b""
+        while data := self.pty.read():
+            seen += data
+        return seen
 
     def cpu(self) -> float:
         """CPU seconds the app has used (Linux)."""
@@ -228,6 +230,7 @@ def verdict(seconds: float) -> None:
         operator = Operator("env", *(f"{name}={value}" for name, value in env.items()), *argv, instead=True)
         stack.enter_context(operator)
         took: list[float] = []
+        early = 0
         operator.wait_for("\x1b]2;(1) waiting")
         operator.drain(4.0)
         end = time.monotonic() + seconds
@@ -236,15 +239,19 @@ def verdict(seconds: float) -> None:
             pressed = time.time()
             operator.pty.write(b"\x1da")
             while not times.exists() or len(times.read_text().splitlines()) <= len(took):
-                operator.drain(0.01)
-                if time.time() > pressed + 10:
+                if b"read it first" in operator.drain(0.01):  # drawn late: nobody has seen it yet
+                    early += 1
+                    operator.drain(1.0)
+                    pressed = time.time()
+                    operator.pty.write(b"\x1da")
+                if time.time() > pressed + 20:
                     raise TimeoutError("the verdict did not arrive")
             took.append((float(times.read_text().splitlines()[-1]) - pressed) * 1000)
     took.sort()
     p50, p95 = statistics.median(took), took[int(len(took) * 0.95)]
     print(
         f"verdict while yes runs for {seconds:.0f} s: p50 {p50:.0f} ms, p95 {p95:.0f} ms, "
-        f"max {took[-1]:.0f} ms (n={len(took)})"
+        f"max {took[-1]:.0f} ms (n={len(took)}, {early} keys too early)"
     )
 
 
