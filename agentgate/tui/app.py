@@ -131,14 +131,18 @@ class ControlRoom(App[int], inherit_bindings=False):
 
     def choose_theme(self, name: str) -> None:
         """Show everything in the theme of that name, one of ``theme.NAMES``."""
-        self.register_theme(theme(name, sixteen=self.console.color_system == "standard"))
-        self.theme = name
+        # (what stands for a terminal where there is none, in pictures, has all colours)
+        on_terminal = self._driver is not None and not self.is_headless
+        made = theme(name, sixteen=on_terminal and self.console.color_system == "standard")
+        self.register_theme(made)
+        self.theme = made.name
 
     def get_default_screen(self) -> Room:
         return self._room
 
     def on_mount(self) -> None:
         self._attention.begin(self)
+        self.choose_theme(self.theme)  # once more: now it is known for what terminal
         self.set_interval(1.0, self._every_second)
         self.tell(Resized(*self.size))
         self.call_after_refresh(self._start)

@@ -173,4 +173,4 @@ def _for_sixteen(whole: Theme) -> Theme:
         return whole
     inks = {"ink-allow": "#55ffff", "ink-deny": "#ff5555", "ink-wait": "#ffff55", "ink-guard": "#ff55ff"}
     variables = {**whole.variables, **inks}
-    return replace(whole, panel="#0000aa", variables=variables)
+    return replace(whole, name=f"{whole.name}-16", panel="#0000aa", variables=variables)
