@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, Source, Verdict
+from agentgate.audit.chain import Chain
 from agentgate.audit.past import Matched, Past, Recorded, load
+from agentgate.audit.read import Log
 from agentgate.audit.record import Record
 from agentgate.policy.load import load_text
 from agentgate.policy.match import Context, Matcher
@@ -164,3 +166,31 @@ def test_fifty_thousand_records_are_compared_in_seconds():
     assert len(past.differences(old, new)) == 5000
     assert past.matching(draft(Kind.FS_WRITE, "$PWD/**"), CONTEXT).events == 50_000
     assert time.process_time() - began < 10
+
+
+def test_lines_of_one_sort_are_read_as_each_alone_would_be(tmp_path: Path):
+    """Only time and target differ, or one more thing does; what is odd is read as a whole."""
+    chain = Chain("s")
+    path = tmp_path / "audit.jsonl"
+    odd = '/a",b\\c\n\u1234\udcff,"target":"x"'
+    records = [
+        record(Kind.FS_WRITE, f"/p/{name}", verdict, chain=NPM, origin=origin, when=1.0 + place)
+        for place, (name, verdict, origin) in enumerate(
+            [
+                ("a", Verdict.ALLOW, ""),
+                (odd, Verdict.ALLOW, ""),
+                ("c", Verdict.DENY, ""),
+                ("d", Verdict.ALLOW, odd),
+            ]
+            * 2
+        )
+    ]
+    lines = [line(one) for one in records]
+    lines = [chain.link(one) if place % 3 else one for place, one in enumerate(lines)]
+    lines.append(lines[0].replace(b'"time":1.0', b'"time":1e99'))
+    lines.append(lines[0].replace(b'"time":1.0', b'"time":NaN'))
+    lines.append(lines[0].replace(b'"v":1', b'"v":7'))
+    path.write_bytes(b"".join(lines))
+    alone = [entry.record for entry in Log(path)]
+    assert list(load(path).records) == alone and len(alone) == len(records) + 1
+    assert [one.action.target for one in alone[:-1]] == [one.action.target for one in records]
