@@ -205,7 +205,8 @@ async def test_a_session_answer_holds_for_an_agent_that_comes_later(desk: Desk) 
         session.answering.for_session(await desk.asked())
         given = os.open(os.devnull, os.O_RDWR)
         try:
-            run = await session.add(("sh", "-c", "cp a b; exit 6"), (given,) * 3, controlling=False)
+            run = session.prepare(("sh", "-c", "cp a b; exit 6"))
+            await session.add(run, (given,) * 3, controlling=False)
         finally:
             os.close(given)
         assert await asyncio.wait_for(run.wait(), PATIENCE) == 6
