@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+from dataclasses import replace
 
 import pytest
 from session_kit import PATIENCE, Desk, alive, children, open_files, until
@@ -18,6 +19,7 @@ from agentgate.agent import AgentRun
 from agentgate.gate.events import AgentEnded, AgentStarted, GateLost
 from agentgate.intercept.backend import GateUnavailable
 from agentgate.policy.model import Policy
+from agentgate.policy.spans import Span
 from agentgate.settings import GateChoice
 
 POLICY = """\
@@ -87,6 +89,20 @@ async def test_what_one_was_allowed_the_other_is_asked_about(room: Desk) -> None
         again = await room.asked()
         assert (again.agent, again.action.target) == ("test-2", ask.action.target)
         assert held.read_text() == "1\n2\n"
+
+
+async def test_an_answer_for_the_session_holds_for_all_agents_also_later_ones(room: Desk) -> None:
+    script = "until test -e go; do sleep 0.05; done; cp policy.yaml NAME; sleep 1000"
+    async with room.running("cp policy.yaml first; sleep 1000") as session:
+        ask = await room.asked()
+        await room.add(session, script.replace("NAME", "second"))
+        draft = replace(session.draft(ask), targets=("cp policy.yaml *",))
+        session.answering.give(ask, draft, Span.SESSION)
+        (room.project / "go").touch()
+        await until((room.project / "second").exists)
+        await room.add(session, script.replace("NAME", "third"))
+        await until((room.project / "third").exists)
+        assert room.asks() == ["cp policy.yaml first"]
 
 
 async def test_with_its_warden_one_agent_ends_and_the_other_goes_on(room: Desk) -> None:
