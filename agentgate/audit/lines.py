@@ -52,8 +52,10 @@ class Lines:
         data = record.to_json(session=self._session, agent=self._agent, number=0)
         data["argv"] = mask_words(data["argv"])
         data["intent"] = mask(data["intent"])
-        for process in data["chain"]:
-            process["argv"] = mask_words(process["argv"])
+        masked: dict[int, list[str]] = {}
+        for process, entry in zip(record.action.chain, data["chain"], strict=True):
+            known = masked.get(id(process.argv))  # a fork has its parent's
+            entry["argv"] = masked[id(process.argv)] = mask_words(process.argv) if known is None else known
         keys = list(data)
         own = keys.index("target")
         before = {key: data[key] for key in keys[3:own]}

@@ -69,15 +69,22 @@ _OPTION = re.compile(rf"--?{_NAME}|-u|--user|--proxy-user", re.I)
 
 def mask(text: str) -> str:
     """``text``, a command line or an address, with every secret in it masked; itself when there is none."""
-    if not any(map(text.lower().__contains__, _HINTS)):
+    if not _hinted(text):
         return text
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
     return text
 
 
+def _hinted(text: str) -> bool:
+    return any(map(text.lower().__contains__, _HINTS))
+
+
 def mask_words(words: Iterable[str]) -> list[str]:
     """The same for a list of arguments, where an option and its value are two of them."""
+    words = list(words)
+    if not _hinted(f" {' '.join(words)}"):  # a hundred thousand words are looked through at once
+        return words
     masked: list[str] = []
     hides: Callable[[str], str] | None = None
     for word in words:
