@@ -258,6 +258,22 @@ async def test_x_ends_the_process_before_it_learns_of_the_deny(tmp_path: Path) -
     assert "its process was ended" in record
 
 
+@pytest.mark.parametrize("gate", GATES)
+async def test_x_ends_a_command_before_it_runs(tmp_path: Path, gate: GateChoice) -> None:
+    session = shell(tmp_path, gate)
+    (tmp_path / "victim.txt").touch()
+    async with room(session) as (app, pilot):
+        pane = app._room.pane
+        await until(lambda: "$" in pane.screen_text(), pilot)
+        await type_line(pilot, "rm victim.txt; echo status $?")
+        await armed(app, pilot)
+        await pilot.press(LEADER, "tab", "x")
+        await until(lambda: "status 137" in pane.screen_text(), pilot)
+        assert "denied; ended 1 process" in text_of(app)
+        assert (tmp_path / "victim.txt").exists()
+        assert "agentgate: denied" not in pane.screen_text()
+
+
 @KERNEL
 async def test_x_on_the_agent_itself_asks_first(tmp_path: Path) -> None:
     (tmp_path / "writer.py").write_text(WRITER)
