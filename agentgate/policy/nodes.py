@@ -22,7 +22,7 @@ __all__ = ["MAX_BYTES", "complain", "compose", "tokens"]
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 12  # the language itself needs 5
 
-_ODD = re.compile("[\t\ufeff\x85\u2028\u2029]")
+_ODD = re.compile(r"[\t\ufeff\x85\u2028\u2029]|[|>][-+0-9]*#")
 
 _QUOTE = "put quotes around text that starts with '{}'"
 _NEEDS_QUOTES = "*&!%@`|>"
@@ -63,10 +63,9 @@ def compose(text: str, label: str) -> yaml.Node | None:
     """The root node of the one document in ``text``, None when there is none. Raises PolicyError."""
     if len(text) > MAX_BYTES:
         raise PolicyError(f"larger than {MAX_BYTES >> 10} KiB", label)
-    if _quick(text):
+    if _libyaml_reads(text):
         try:
-            if _plain(yaml.parse(text, Loader=yaml.CSafeLoader)):
-                return yaml.compose(text, Loader=yaml.CSafeLoader)
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.YAMLError:
             pass
     try:
@@ -92,13 +91,21 @@ def compose(text: str, label: str) -> yaml.Node | None:
 
 def tokens(text: str) -> list[yaml.Token]:
     """The tokens of a text that could be composed."""
-    return list(yaml.scan(text, Loader=yaml.CSafeLoader if _quick(text) else yaml.SafeLoader))
+    return list(yaml.scan(text, Loader=yaml.CSafeLoader if _libyaml_reads(text) else yaml.SafeLoader))
 
 
 def _quick(text: str) -> bool:
-    """Whether libyaml may read this text: it takes tabs, unusual line ends, a byte order mark and a last
-    line without an end otherwise."""
+    """Whether libyaml may read this text: it takes tabs, unusual line ends, a byte order mark, a comment
+    right behind ``|`` and a last line without an end otherwise."""
     return bool(yaml.__with_libyaml__) and text.endswith("\n") and not _ODD.search(text)
+
+
+def _libyaml_reads(text: str) -> bool:
+    """Whether libyaml understands all of it, and as PyYAML would."""
+    try:
+        return _quick(text) and _plain(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError:
+        return False
 
 
 def _plain(events: Iterator[yaml.Event]) -> bool:

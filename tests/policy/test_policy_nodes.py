@@ -72,7 +72,7 @@ def test_both_parsers_say_the_same_of_any_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [default_text(), "", "\ufeffdefault: deny\n", "[" * 11 + "]" * 11, "[" * 12 + "]" * 12,
+    [default_text(), "", "![\n", "a: >#\n", "\ufeffdefault: deny\n", "[" * 11 + "]" * 11, "[" * 12 + "]" * 12,
      "[" * 13 + "]" * 13, "{a: " * 11 + "b" + "}" * 11, "a: 1\n---\nb: 2\n"],
 )  # fmt: skip
 def test_both_parsers_say_the_same_of_these(text: str) -> None:
