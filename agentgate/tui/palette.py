@@ -14,7 +14,7 @@ from agentgate.tui import theme
 from agentgate.tui.commands import PANELS, Command, Context, key_label
 from agentgate.tui.ink import Ink, Line, fit, spread
 from agentgate.tui.inputs import Input, SetTheme
-from agentgate.tui.modes import Cover, Mode
+from agentgate.tui.modes import LOGS, Cover, Mode
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State
 from agentgate.tui.steps import Doing, Purpose, Step, to_agent, to_control, to_panel
@@ -41,7 +41,7 @@ class Item:
 
 
 def _nothing_waits(state: State) -> str:
-    return "" if state.asks else "nothing waits"
+    return "" if state.asks or state.panel in LOGS else "nothing waits"
 
 
 def _only_one(state: State) -> str:
@@ -95,8 +95,20 @@ def _rank(text: str, item: Item) -> int | None:
         return 1
     if wanted in label:
         return 2
-    rest = iter(label)  # else its letters in their order
-    return 3 if all(letter in rest for letter in wanted if letter != " ") else None
+    letters = wanted.replace(" ", "")
+    spans = [_span(letters, label[start:]) for start in range(len(label)) if label[start] == letters[0]]
+    least = min((span for span in spans if span), default=0)
+    return 3 + least if 0 < least <= 3 * len(letters) else None
+
+
+def _span(letters: str, label: str) -> int:
+    """How much of the beginning of ``label`` has all of ``letters`` in their order; 0 when it has not."""
+    at = 0
+    for letter in letters:
+        at = label.find(letter, at) + 1
+        if not at:
+            return 0
+    return at
 
 
 def palette_lines(state: State, text: str, cells: int) -> list[Line]:
