@@ -211,7 +211,7 @@ def _as_written(row: Row) -> None:
 
 def _line() -> Callable[[Row], None]:
     """Prints a row for a person."""
-    from agentgate.audit.format import row_line
+    from agentgate.audit.format import line
 
     today = date.today()
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -220,7 +220,7 @@ def _line() -> Callable[[Row], None]:
         ascii_only = False
     except UnicodeEncodeError:
         ascii_only = True
-    return lambda row: print(row_line(row, today=today, colour=colour, ascii_only=ascii_only))
+    return lambda row: print(line(row, today=today, colour=colour, ascii_only=ascii_only))
 
 
 # --follow

@@ -7,9 +7,10 @@ from datetime import date, datetime
 import pytest
 
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
-from agentgate.audit.format import line
+from agentgate.audit import format
 from agentgate.audit.read import LONGEST, Log
 from agentgate.audit.record import Record
+from agentgate.audit.row import Row
 from agentgate.audit.when import parse_since, parse_until
 
 
@@ -30,6 +31,12 @@ def record(
         0,
         "kernel",
     )
+
+
+def line(made: Record, **how: object) -> str:
+    row = Row.of(made.to_line(session="s", agent="a", number=1))
+    assert row is not None
+    return format.line(row, **how)
 
 
 def to_line(target: str) -> bytes:

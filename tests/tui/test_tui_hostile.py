@@ -104,7 +104,7 @@ def test_no_line_says_what_cannot_be_seen(text: str, cells: int) -> None:
     shown += box.lines(
         asked, mark="ab12", waiting=2, size=(24, cells), rule=(text,), note=text
     ) + box.lines(asked, mark="ab12", waiting=2, size=(24, cells), note=text)  # fmt: skip
-    shown += [audit_format.line(record, today=date.today()), summary(state, Path("/audit"))]
+    shown += [audit_format.line(row, today=date.today()), summary(state, Path("/audit"))]
     shown.append(printable(answer.why))
     for line in shown:
         assert not strange(line), repr(line)
@@ -211,7 +211,7 @@ def test_a_line_of_the_record_is_cut_too() -> None:
     row = row_of(record)
     begun = time.monotonic()
     for _ in range(100):
-        line = audit_format.line(record)
+        line = audit_format.line(row)
         entry = plain(row_line(row, 100))
     assert time.monotonic() - begun < 5
     assert "more characters" in line and len(line) < 2000 and len(entry) <= 200
