@@ -292,7 +292,7 @@ def test_what_is_no_secret_leaves_no_trace(worlds: World) -> None:
     worlds.give(worlds.home / ".ssh")
     worlds.file(worlds.home / ".ssh" / "known_hosts", "hosts")
     worlds.file(worlds.project / ".env.example", "KEY=")
-    script = "ls -la ~/.ssh; cat ~/.ssh/known_hosts .env.example; test -r ~/.ssh/id; head -c1 /etc/passwd"
+    script = "ls -lA ~/.ssh; cat ~/.ssh/known_hosts .env.example; test -r ~/.ssh/id; head -c1 /etc/passwd"
     bare = worlds.bare("sh", "-c", script)
     gated = worlds.run("sh", "-c", script, policy=OPEN_POLICY, operator=deny)
     assert (gated.status, gated.out) == (bare.status, bare.out) and not gated.asks
