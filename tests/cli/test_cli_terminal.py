@@ -80,3 +80,23 @@ def test_it_is_given_back_however_the_agent_ends(world: World) -> None:
         terminal.wait(lambda: exclusive(terminal))
         assert terminal.status() == 137
         assert not exclusive(terminal)
+
+
+def test_what_was_refused_is_said_at_the_end(world: World) -> None:
+    world.with_policy()
+    world.env["COLUMNS"] = "250"
+    agent = ("sh", "-c", "npm install chalk; true")
+    with on_terminal(world, *agent, options=("--enforce",), cols=250) as terminal:
+        assert terminal.status() == 0
+        last = [line for line in terminal.lines if line][-1]
+        assert last.startswith("agentgate: refused   to run ")
+        assert "/npm install chalk (enforce: " in last  # in a place that the agent can write: its whole path
+    assert world.ran == []
+
+
+def test_a_session_without_anything_of_note_says_nothing_at_its_end(world: World) -> None:
+    world.with_policy()
+    with on_terminal(world, "sh", "-c", "npm test; echo done") as terminal:
+        assert terminal.status() == 0
+        assert [line for line in terminal.lines if line][-1] == "done"
+    assert world.ran == ["npm test"]
