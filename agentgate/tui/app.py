@@ -32,9 +32,10 @@ from agentgate.gate.events import Asked, Decided, Event, Notice, Settled, Withdr
 from agentgate.gate.hosts import recorded_hosts
 from agentgate.intent.patience import patience
 from agentgate.session import Session
-from agentgate.tui import attention, bars, editors, hearing, pointing
-from agentgate.tui.agents import Agent
-from agentgate.tui.browse import Place
+from agentgate.tui import attention, bars, hearing, pointing
+from agentgate.tui.agents.panes import Panes
+from agentgate.tui.agents.roster import Agent
+from agentgate.tui.agents.switching import suggested
 from agentgate.tui.config import Config
 from agentgate.tui.inputs import (
     Clicked,
@@ -46,22 +47,22 @@ from agentgate.tui.inputs import (
     Resized,
     Subject,
 )
+from agentgate.tui.keys.palette import Chosen
 from agentgate.tui.launch import pane_environment, terminal_is_gone
-from agentgate.tui.looking import Looker
 from agentgate.tui.modes import Cover, Panel
 from agentgate.tui.overlay import Overlay
-from agentgate.tui.palette import Chosen
-from agentgate.tui.panes import Panes
 from agentgate.tui.performing import Performing
-from agentgate.tui.record_keys import OpenRecord
+from agentgate.tui.policy import editors
+from agentgate.tui.queue.looking import Looker
+from agentgate.tui.queue.showing import about
+from agentgate.tui.queue.verbs import Fold, Met
+from agentgate.tui.record.browse import Place
+from agentgate.tui.record.verbs import OpenRecord
 from agentgate.tui.room import Room
-from agentgate.tui.showing import about
 from agentgate.tui.state import HINT_SECONDS, State
 from agentgate.tui.step import step
-from agentgate.tui.switching import suggested
 from agentgate.tui.terminal.messages import PaneMessage
 from agentgate.tui.theme import VARIABLES, theme
-from agentgate.tui.verbs_queue import Fold, Met
 from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.audit import AuditPanel
 from agentgate.tui.widgets.detail import About

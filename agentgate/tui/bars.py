@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from agentgate.tui import commands, history, words
-from agentgate.tui.commands import Command, Context
+from agentgate.tui import history, words
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
+from agentgate.tui.keys import commands
+from agentgate.tui.keys.commands import Command, Context
 from agentgate.tui.modes import Mode, Panel
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State

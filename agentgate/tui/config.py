@@ -20,10 +20,10 @@ from typing import Any
 
 from agentgate.configdir import ConfigError
 from agentgate.tui import theme
-from agentgate.tui.commands import key_label
-from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
-from agentgate.tui.keynames import key_name, leads
-from agentgate.tui.rekey import Conflict, rekey, sections
+from agentgate.tui.keys.commands import key_label
+from agentgate.tui.keys.keymap import DEFAULT_KEYS, Keymap
+from agentgate.tui.keys.keynames import key_name, leads
+from agentgate.tui.keys.rekey import Conflict, rekey, sections
 
 __all__ = ["Config", "Notifications", "default_text", "load"]
 

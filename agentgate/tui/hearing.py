@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from agentgate.gate.events import Notice
-from agentgate.tui import filing
+from agentgate.tui.changes import filing
 from agentgate.tui.checks import CheckDrawn, Checked, Go
 from agentgate.tui.history import Copy, Find, Pick, Read, ToLive, Unselect, Viewed
 from agentgate.tui.ink import outside

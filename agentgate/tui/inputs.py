@@ -11,8 +11,8 @@ from typing import Literal
 
 from agentgate.actions import Decision, Verdict
 from agentgate.gate.events import Event
+from agentgate.tui.answers.sheet import Sheet
 from agentgate.tui.modes import Panel
-from agentgate.tui.sheet import Sheet
 
 __all__ = [
     "AlwaysRefused",

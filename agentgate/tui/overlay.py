@@ -10,15 +10,15 @@ from agentgate.intent.patience import Patience
 from agentgate.policy import scopes
 from agentgate.session import Session
 from agentgate.tui import bars, checks
-from agentgate.tui.commands import Context
+from agentgate.tui.answers.standing import standing_lines
 from agentgate.tui.ink import Line
+from agentgate.tui.keys.commands import Context
+from agentgate.tui.keys.palette import palette_lines
 from agentgate.tui.modes import Cover
-from agentgate.tui.palette import palette_lines
+from agentgate.tui.policy.whatif import WhatIf
+from agentgate.tui.queue.showing import about
 from agentgate.tui.room import Room
-from agentgate.tui.showing import about
-from agentgate.tui.standing import standing_lines
 from agentgate.tui.state import State
-from agentgate.tui.whatif import WhatIf
 from agentgate.tui.widgets import covers
 from agentgate.tui.widgets.detail import describe
 from agentgate.tui.widgets.editor import Editor

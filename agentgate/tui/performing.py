@@ -15,7 +15,11 @@ from agentgate.doctor.remote import examine
 from agentgate.gate.ending import end_process
 from agentgate.gate.events import Notice
 from agentgate.session import Session
-from agentgate.tui import editing, editors, filing, hearing, panes, recounting, remembering
+from agentgate.tui import hearing
+from agentgate.tui.agents import panes
+from agentgate.tui.agents.panes import Panes
+from agentgate.tui.answers import remembering
+from agentgate.tui.changes import filing
 from agentgate.tui.inputs import (
     Effect,
     Examine,
@@ -28,10 +32,11 @@ from agentgate.tui.inputs import (
     SetTheme,
 )
 from agentgate.tui.overlay import Overlay
-from agentgate.tui.panes import Panes
+from agentgate.tui.policy import editing, editors
+from agentgate.tui.queue.verbs import EndProcesses
+from agentgate.tui.record import recounting
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
-from agentgate.tui.verbs_queue import EndProcesses
 from agentgate.tui.widgets.health import Health
 
 __all__ = ["HANDLERS", "Desk", "Handler", "Performing"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from textual import events
 from textual.errors import NoWidget
 
-from agentgate.tui import agent_tabs, bars
+from agentgate.tui import bars
+from agentgate.tui.agents import tabs as agent_tabs
+from agentgate.tui.agents.switching import AgentPicked
 from agentgate.tui.inputs import Clicked, Happening, Pressed
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.room import Room
 from agentgate.tui.state import State
-from agentgate.tui.switching import AgentPicked
 
 __all__ = ["pointed"]
 

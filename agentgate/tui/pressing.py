@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import commands, switching
-from agentgate.tui.commands import Context
+from agentgate.tui.agents import switching
 from agentgate.tui.inputs import Pressed, SendLeader
+from agentgate.tui.keys import commands
+from agentgate.tui.keys.commands import Context
 from agentgate.tui.purposes import typed
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import history, longer, palette, record_keys, switching, verbs_queue
-from agentgate.tui.commands import Context
+from agentgate.tui import history
+from agentgate.tui.agents import switching
+from agentgate.tui.answers import verbs as longer
 from agentgate.tui.inputs import Pressed
+from agentgate.tui.keys import palette
+from agentgate.tui.keys.commands import Context
 from agentgate.tui.prompt import Prompt, type_key
+from agentgate.tui.queue import verbs as verbs_queue
+from agentgate.tui.record import verbs as record_keys
 from agentgate.tui.state import State
 from agentgate.tui.steps import Purpose, Step
 

@@ -8,7 +8,8 @@ from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
 
 from agentgate.policy.model import Policy
-from agentgate.tui import agent_tabs, bars
+from agentgate.tui import bars
+from agentgate.tui.agents import tabs as agent_tabs
 from agentgate.tui.bars import Facts
 from agentgate.tui.ink import Ink
 from agentgate.tui.layout import Box, Plan

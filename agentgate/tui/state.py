@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from agentgate.gate.events import Ask
 from agentgate.gate.remembered import Remembered
 from agentgate.gate.risk import Scene
-from agentgate.tui.agents import Agent
-from agentgate.tui.asks import Asks
-from agentgate.tui.board import Board, Tree
-from agentgate.tui.commands import PANELS, Context
-from agentgate.tui.fatigue import Pace
+from agentgate.tui.agents.roster import Agent
+from agentgate.tui.answers.sheet import Sheet
 from agentgate.tui.inputs import Subject
-from agentgate.tui.keymap import DEFAULT_KEYS, Keymap
+from agentgate.tui.keys.commands import PANELS, Context
+from agentgate.tui.keys.keymap import DEFAULT_KEYS, Keymap
 from agentgate.tui.layout import Plan, plan
-from agentgate.tui.looking import Looked
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.prompt import Prompt
-from agentgate.tui.record_look import Look
-from agentgate.tui.sheet import Sheet
+from agentgate.tui.queue.asks import Asks
+from agentgate.tui.queue.board import Board, Tree
+from agentgate.tui.queue.fatigue import Pace
+from agentgate.tui.queue.looking import Looked
+from agentgate.tui.queue.waves import Joined
+from agentgate.tui.record.look import Look
 from agentgate.tui.terminal.view import View
-from agentgate.tui.waves import Joined
 
 __all__ = ["ARM_SECONDS", "HINT_SECONDS", "LIVE", "RECORDED", "Check", "Hint", "State"]
 

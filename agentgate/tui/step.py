@@ -35,23 +35,14 @@ from agentgate.gate.events import (
     Withdrawn,
 )
 from agentgate.gate.risk import reached
-from agentgate.tui import (
-    agents,
-    checks,
-    files,
-    history,
-    longer,
-    palette,
-    record_keys,
-    rules,
-    standing,
-    switching,
-    verbs_queue,
-)
-from agentgate.tui.agent_news import heard
-from agentgate.tui.board import Tree
-from agentgate.tui.commands import Context
-from agentgate.tui.fatigue import offer
+from agentgate.tui import checks, history
+from agentgate.tui.agents import roster as agents
+from agentgate.tui.agents import switching
+from agentgate.tui.agents.news import heard
+from agentgate.tui.agents.switching import AgentClosed
+from agentgate.tui.answers import standing
+from agentgate.tui.answers import verbs as longer
+from agentgate.tui.changes import verbs as files
 from agentgate.tui.inputs import (
     AlwaysRefused,
     Clicked,
@@ -65,16 +56,22 @@ from agentgate.tui.inputs import (
     Resized,
     Subject,
 )
-from agentgate.tui.leaving import without
+from agentgate.tui.keys import palette
+from agentgate.tui.keys.commands import Context
 from agentgate.tui.modes import EDITORS, Cover, Mode
+from agentgate.tui.policy import verbs as rules
+from agentgate.tui.policy.verbs import EditorClosed
 from agentgate.tui.pressing import press
 from agentgate.tui.prompt import insert
 from agentgate.tui.purposes import changed
-from agentgate.tui.rules import EditorClosed
+from agentgate.tui.queue import verbs as verbs_queue
+from agentgate.tui.queue.board import Tree
+from agentgate.tui.queue.fatigue import offer
+from agentgate.tui.queue.leaving import without
+from agentgate.tui.queue.waves import Joined, joins
+from agentgate.tui.record import verbs as record_keys
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Step, to_agent, to_control, to_panel
-from agentgate.tui.switching import AgentClosed
-from agentgate.tui.waves import Joined, joins
 
 __all__ = ["step"]
 

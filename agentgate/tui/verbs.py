@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentgate.tui import checks, files, history, longer, record_keys, rules, standing, switching, verbs_queue
+from agentgate.tui import checks, history
+from agentgate.tui.agents import switching
+from agentgate.tui.answers import standing
+from agentgate.tui.answers import verbs as longer
+from agentgate.tui.changes import verbs as files
 from agentgate.tui.inputs import Examine, Move, Moves, Quit
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.policy import verbs as rules
 from agentgate.tui.prompt import Prompt
+from agentgate.tui.queue import verbs as verbs_queue
+from agentgate.tui.record import verbs as record_keys
 from agentgate.tui.state import State
 from agentgate.tui.steps import Step, Verb, just, to_agent, to_control, to_panel
 

@@ -29,8 +29,8 @@ from agentgate.actions import Action, Answer, Decision, Kind, Process, Ruling, S
 from agentgate.audit.chain import Chain
 from agentgate.audit.lines import Lines
 from agentgate.audit.record import Record
-from agentgate.tui.browse import Place
-from agentgate.tui.record_look import Look
+from agentgate.tui.record.browse import Place
+from agentgate.tui.record.look import Look
 from agentgate.tui.theme import VARIABLES
 from agentgate.tui.widgets.audit import AuditPanel
 

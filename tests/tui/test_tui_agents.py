@@ -16,17 +16,17 @@ from agentgate.gate.events import AgentEnded, AgentLeft, Ask, Asked, GateLost
 from agentgate.intercept.kernel.backend import missing
 from agentgate.session import Session
 from agentgate.settings import GateChoice
-from agentgate.tui import agent_tabs
-from agentgate.tui.agents import Agent
+from agentgate.tui.agents import tabs as agent_tabs
+from agentgate.tui.agents.roster import Agent
+from agentgate.tui.agents.switching import AgentClosed, AgentFailed
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.attention import Attention
 from agentgate.tui.ink import plain, width
 from agentgate.tui.inputs import Drawn, Effect, Give, Happening, Leave, Pressed, Subject
-from agentgate.tui.keymap import DEFAULT_KEYS
+from agentgate.tui.keys.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
 from agentgate.tui.step import step
-from agentgate.tui.switching import AgentClosed, AgentFailed
 from agentgate.tui.widgets.covers import help_lines
 
 LEADER = "ctrl+right_square_bracket"

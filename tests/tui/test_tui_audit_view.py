@@ -12,8 +12,8 @@ from textual.app import App, ComposeResult
 from agentgate.actions import Answer, Source, Verdict
 from agentgate.audit import index
 from agentgate.audit.record import Record
-from agentgate.tui.browse import Place
-from agentgate.tui.record_look import Look
+from agentgate.tui.record.browse import Place
+from agentgate.tui.record.look import Look
 from agentgate.tui.theme import VARIABLES
 from agentgate.tui.widgets.audit import AuditPanel
 

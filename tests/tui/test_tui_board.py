@@ -12,9 +12,9 @@ from room_kit import DEFAULT, GUARD, INSTALL, connect, install, process, write
 
 from agentgate.actions import Action, Kind, Ruling
 from agentgate.gate.events import Ask
-from agentgate.tui.board import Board, Card, Tree
-from agentgate.tui.filters import Filter
-from agentgate.tui.grouping import card_key, claim, tree_key
+from agentgate.tui.queue.board import Board, Card, Tree
+from agentgate.tui.queue.filters import Filter
+from agentgate.tui.queue.grouping import card_key, claim, tree_key
 
 CLAUDE = process(100, "claude", "--autonomous")
 

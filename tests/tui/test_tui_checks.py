@@ -12,10 +12,10 @@ from textual import events
 
 from agentgate.tui import checks
 from agentgate.tui.app import ControlRoom
-from agentgate.tui.commands import LEADER, Context
 from agentgate.tui.config import load
 from agentgate.tui.ink import plain
 from agentgate.tui.inputs import Pressed
+from agentgate.tui.keys.commands import LEADER, Context
 from agentgate.tui.modes import Cover
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import Check, State

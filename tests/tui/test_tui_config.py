@@ -14,10 +14,10 @@ from room_kit import INSTALL, ask, install, make_session, room, text_of, until
 from agentgate.actions import Verdict
 from agentgate.configdir import ConfigError, config_directory
 from agentgate.gate.build import own_paths
-from agentgate.tui.commands import COMMANDS, Context
 from agentgate.tui.config import Config, Notifications, default_text, load
-from agentgate.tui.keymap import LEADERS
-from agentgate.tui.keynames import key_name
+from agentgate.tui.keys.commands import COMMANDS, Context
+from agentgate.tui.keys.keymap import LEADERS
+from agentgate.tui.keys.keynames import key_name
 from agentgate.tui.modes import Mode
 
 

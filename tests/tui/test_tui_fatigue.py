@@ -9,10 +9,10 @@ from room_kit import DEFAULT, GUARD, INSTALL, install, write
 from agentgate.actions import Action, Answer, Kind, Source, Verdict
 from agentgate.gate.events import Ask, Asked, Settled
 from agentgate.tui import bars
-from agentgate.tui.fatigue import OFTEN, Pace, offer
 from agentgate.tui.ink import plain, width
 from agentgate.tui.inputs import Drawn
 from agentgate.tui.modes import Mode
+from agentgate.tui.queue.fatigue import OFTEN, Pace, offer
 from agentgate.tui.state import State
 from agentgate.tui.step import step
 

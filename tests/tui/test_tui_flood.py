@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from agentgate.actions import Verdict
 from agentgate.gate.events import Ask
 from agentgate.tui.app import ControlRoom
-from agentgate.tui.asks import Asks
+from agentgate.tui.queue.asks import Asks
 
 MANY = 100_000
 LEADER = "ctrl+right_square_bracket"

@@ -12,10 +12,10 @@ from textual import events
 
 from agentgate.tui import history
 from agentgate.tui.bars import hints
-from agentgate.tui.commands import LEADER, Context
 from agentgate.tui.ink import plain
 from agentgate.tui.inputs import Pressed
-from agentgate.tui.keymap import DEFAULT_KEYS
+from agentgate.tui.keys.commands import LEADER, Context
+from agentgate.tui.keys.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode
 from agentgate.tui.state import State
 from agentgate.tui.step import step

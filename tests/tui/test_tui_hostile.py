@@ -26,14 +26,14 @@ from agentgate.gate.risk import Level, Risk, Scene
 from agentgate.policy.scopes import Scope
 from agentgate.policy.spans import Span
 from agentgate.tui import bars
-from agentgate.tui.agents import Agent
+from agentgate.tui.agents.roster import Agent
+from agentgate.tui.answers.sheet import Sheet
 from agentgate.tui.app import ControlRoom
-from agentgate.tui.asks import Asks
-from agentgate.tui.board import Card, Tree
 from agentgate.tui.ink import plain
 from agentgate.tui.launch import summary
-from agentgate.tui.look import Look
-from agentgate.tui.sheet import Sheet
+from agentgate.tui.queue.asks import Asks
+from agentgate.tui.queue.board import Card, Tree
+from agentgate.tui.queue.look import Look
 from agentgate.tui.state import State
 from agentgate.tui.widgets.detail import About, describe, describe_whole
 from agentgate.tui.widgets.queue import Stand, card, header

@@ -10,7 +10,7 @@ import pytest
 from room_kit import process
 
 from agentgate.actions import Action, Kind
-from agentgate.tui.look import LINES, TEXT, Look, look
+from agentgate.tui.queue.look import LINES, TEXT, Look, look
 
 
 def at(path: Path, syscall: str = "openat", kind: Kind = Kind.FS_WRITE, origin: Path | str = "") -> Look:

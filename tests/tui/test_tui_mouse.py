@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 from agentgate.actions import Verdict
 from agentgate.tui import bars
 from agentgate.tui.app import ControlRoom
-from agentgate.tui.asks import Asks
 from agentgate.tui.ink import plain
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.queue.asks import Asks
 from agentgate.tui.state import State
 
 LEADER = "ctrl+right_square_bracket"

@@ -11,11 +11,11 @@ from room_kit import INSTALL, armed, ask, install, make_session, room, text_of, 
 
 from agentgate.actions import Verdict
 from agentgate.tui import theme
-from agentgate.tui.commands import COMMANDS
 from agentgate.tui.ink import Ink, plain, width
 from agentgate.tui.inputs import Effect, Examine, Pressed, SetTheme
+from agentgate.tui.keys.commands import COMMANDS
+from agentgate.tui.keys.palette import _UNLISTED, items, palette_lines
 from agentgate.tui.modes import Cover, Mode, Panel
-from agentgate.tui.palette import _UNLISTED, items, palette_lines
 from agentgate.tui.state import State
 from agentgate.tui.step import step
 from agentgate.tui.verbs import VERBS

@@ -28,7 +28,7 @@ from agentgate.policy.model import Rule
 from agentgate.policy.shadow import shadows
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.ink import plain, width
-from agentgate.tui.rule_lines import Known, default_line, rule_in_full, rule_line
+from agentgate.tui.policy.lines import Known, default_line, rule_in_full, rule_line
 from agentgate.tui.seen import Seen
 
 LEADER = "ctrl+right_square_bracket"

@@ -17,9 +17,9 @@ from agentgate.policy.store import default_text
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.ink import Ink
 from agentgate.tui.modes import Cover
+from agentgate.tui.policy.yaml_ink import spans
 from agentgate.tui.widgets.policy_text import PolicyText
 from agentgate.tui.widgets.program import Program, editor_command
-from agentgate.tui.yaml_ink import spans
 
 
 def test_what_stands_out_on_a_line() -> None:

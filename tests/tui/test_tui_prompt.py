@@ -13,9 +13,9 @@ from textual import events
 
 from agentgate.actions import Verdict
 from agentgate.tui import bars
-from agentgate.tui.commands import Context
 from agentgate.tui.ink import plain, width
 from agentgate.tui.inputs import Pasted, Pressed
+from agentgate.tui.keys.commands import Context
 from agentgate.tui.modes import Mode
 from agentgate.tui.prompt import LONGEST, Prompt, insert, type_key
 from agentgate.tui.purposes import PURPOSES, Purpose

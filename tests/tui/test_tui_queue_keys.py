@@ -14,9 +14,9 @@ from agentgate.gate.events import Ask, Asked, Decided, Settled, Withdrawn
 from agentgate.gate.risk import Level, Scene, risk
 from agentgate.tui.inputs import Clicked, Drawn, Effect, Give, Happening, Pressed
 from agentgate.tui.modes import Cover, Mode, Panel
+from agentgate.tui.queue.verbs import EndProcesses, Fold, Met
 from agentgate.tui.state import ARM_SECONDS, State
 from agentgate.tui.step import step
-from agentgate.tui.verbs_queue import EndProcesses, Fold, Met
 
 LEADER = "ctrl+right_square_bracket"
 ALLOW = Answer(Verdict.ALLOW, Source.OPERATOR)

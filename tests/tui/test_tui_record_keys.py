@@ -16,11 +16,11 @@ from agentgate.actions import Action
 from agentgate.policy.spans import Span
 from agentgate.session import Session
 from agentgate.tui.app import ControlRoom
-from agentgate.tui.browse import Place
-from agentgate.tui.commands import LEADER
+from agentgate.tui.keys.commands import LEADER
 from agentgate.tui.modes import Cover
-from agentgate.tui.record_look import Look
-from agentgate.tui.recounting import export
+from agentgate.tui.record.browse import Place
+from agentgate.tui.record.look import Look
+from agentgate.tui.record.recounting import export
 
 TO_AUDIT = (LEADER, "tab", "3", "z")  # on the whole screen
 

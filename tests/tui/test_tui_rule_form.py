@@ -16,7 +16,7 @@ from agentgate.policy.load import load_text
 from agentgate.policy.suggest import Draft
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.modes import Cover
-from agentgate.tui.rule_fields import Fields, with_draft
+from agentgate.tui.policy.fields import Fields, with_draft
 from agentgate.tui.widgets.rule_form import RuleForm
 
 NOON = dt.datetime(2026, 11, 26, 12)

@@ -27,11 +27,11 @@ from agentgate.answering import Placed, Preview, _placed
 from agentgate.audit.record import Record
 from agentgate.policy.scopes import Scope
 from agentgate.policy.spans import Span
+from agentgate.tui.answers.remembering import globs
+from agentgate.tui.answers.sheet import TYPED, Sheet
 from agentgate.tui.app import ControlRoom
 from agentgate.tui.ink import Line, plain, width
 from agentgate.tui.modes import Cover
-from agentgate.tui.remembering import globs
-from agentgate.tui.sheet import TYPED, Sheet
 from agentgate.tui.widgets.sheet import View, sheet_lines
 
 LEADER = "ctrl+right_square_bracket"

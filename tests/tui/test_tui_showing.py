@@ -12,14 +12,14 @@ from agentgate.actions import Action, Kind, Process
 from agentgate.gate.events import Ask
 from agentgate.gate.risk import Level
 from agentgate.intent.patience import Patience
-from agentgate.tui.agents import Agent
-from agentgate.tui.asks import Asks
+from agentgate.tui.agents.roster import Agent
 from agentgate.tui.ink import plain
-from agentgate.tui.look import Look
-from agentgate.tui.looking import Looked
-from agentgate.tui.showing import about
+from agentgate.tui.queue.asks import Asks
+from agentgate.tui.queue.look import Look
+from agentgate.tui.queue.looking import Looked
+from agentgate.tui.queue.showing import about
+from agentgate.tui.queue.waves import Joined
 from agentgate.tui.state import State
-from agentgate.tui.waves import Joined
 from agentgate.tui.widgets.detail import describe
 
 CLAUDE = Patience("claude", 120.0)

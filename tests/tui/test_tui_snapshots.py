@@ -36,7 +36,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time stands still where it is shown."""
     monkeypatch.setattr(words, "age", lambda seconds: "3s")
     monkeypatch.setattr(words, "clock", lambda unix: "13:20:26")
-    monkeypatch.setattr("agentgate.tui.fatigue.Pace.said", lambda pace, now: "")
+    monkeypatch.setattr("agentgate.tui.queue.fatigue.Pace.said", lambda pace, now: "")
 
 
 @pytest.mark.parametrize("name", SCENES)

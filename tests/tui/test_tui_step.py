@@ -25,8 +25,8 @@ from agentgate.gate.events import (
     Withdrawn,
 )
 from agentgate.policy.scopes import Scope
-from agentgate.tui.asks import Asks
-from agentgate.tui.commands import LEADER
+from agentgate.tui.answers.sheet import Sheet
+from agentgate.tui.answers.verbs import ForProcess, ForSession
 from agentgate.tui.inputs import (
     AlwaysRefused,
     AskAlways,
@@ -47,9 +47,9 @@ from agentgate.tui.inputs import (
     WriteFailed,
     WriteRule,
 )
-from agentgate.tui.longer import ForProcess, ForSession
+from agentgate.tui.keys.commands import LEADER
 from agentgate.tui.modes import Cover, Mode, Panel
-from agentgate.tui.sheet import Sheet
+from agentgate.tui.queue.asks import Asks
 from agentgate.tui.state import ARM_SECONDS, State
 from agentgate.tui.step import step
 

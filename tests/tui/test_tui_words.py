@@ -13,16 +13,17 @@ from agentgate.audit.record import Record
 from agentgate.audit.row import Row
 from agentgate.gate.events import Ask, GateLost
 from agentgate.gate.risk import Scene
-from agentgate.tui import bars, commands, words
-from agentgate.tui.agents import Agent
-from agentgate.tui.asks import Asks
+from agentgate.tui import bars, words
+from agentgate.tui.agents.roster import Agent
 from agentgate.tui.bars import PORTABLE, Facts
-from agentgate.tui.board import Board, Card
-from agentgate.tui.commands import Context
-from agentgate.tui.filters import Filter
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, plain, spread, width
-from agentgate.tui.keymap import DEFAULT_KEYS
+from agentgate.tui.keys import commands
+from agentgate.tui.keys.commands import Context
+from agentgate.tui.keys.keymap import DEFAULT_KEYS
 from agentgate.tui.modes import Mode, Panel
+from agentgate.tui.queue.asks import Asks
+from agentgate.tui.queue.board import Board, Card
+from agentgate.tui.queue.filters import Filter
 from agentgate.tui.state import State
 from agentgate.tui.step import step
 from agentgate.tui.widgets.covers import help_lines, quit_lines

@@ -18,9 +18,9 @@ from textual.message import Message
 from agentgate.audit.query import BadFilter
 from agentgate.audit.read import Entry, parse
 from agentgate.escape import printable
-from agentgate.tui.browse import Flat, Grouped, Place, open_source
 from agentgate.tui.ink import Ink, Line, fold
-from agentgate.tui.record_look import Look
+from agentgate.tui.record.browse import Flat, Grouped, Place, open_source
+from agentgate.tui.record.look import Look
 from agentgate.tui.widgets.lines import Lines
 from agentgate.tui.widgets.record import group_line, row_line, strange_line
 

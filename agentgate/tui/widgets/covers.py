@@ -11,10 +11,10 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from agentgate.tui import commands
-from agentgate.tui.commands import Command, Context
 from agentgate.tui.ink import Ink, Line, fold
-from agentgate.tui.keymap import Keymap
+from agentgate.tui.keys import commands
+from agentgate.tui.keys.commands import Command, Context
+from agentgate.tui.keys.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.lines import Lines
 

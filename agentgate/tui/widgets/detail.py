@@ -9,10 +9,10 @@ from agentgate.gate import helpers
 from agentgate.gate.events import Ask
 from agentgate.gate.risk import Risk, Scene, risk
 from agentgate.tui import words
-from agentgate.tui.board import Tree
-from agentgate.tui.grouping import claim
 from agentgate.tui.ink import NARROW, OUTSIDE_LIMIT, Ink, Line, fit, fold, outside
-from agentgate.tui.look import Look
+from agentgate.tui.queue.board import Tree
+from agentgate.tui.queue.grouping import claim
+from agentgate.tui.queue.look import Look
 from agentgate.tui.widgets.lines import Lines
 from agentgate.tui.widgets.queue import differs, facts, risk_mark, unlike
 

@@ -20,7 +20,7 @@ from agentgate.policy.model import Policy, Rule
 from agentgate.policy.store import PolicyFile
 from agentgate.policy.tally import Tally
 from agentgate.tui.ink import Ink, Line, fold, outside
-from agentgate.tui.rule_lines import Known, default_line, rule_in_full, rule_line
+from agentgate.tui.policy.lines import Known, default_line, rule_in_full, rule_line
 from agentgate.tui.seen import Seen
 from agentgate.tui.widgets.lines import Lines
 

@@ -9,11 +9,11 @@ from textual.widgets import TextArea
 
 from agentgate.tui.ink import Ink, Line, fold, outside
 from agentgate.tui.latest import Latest
-from agentgate.tui.whatif import Outcome, WhatIf, outcome_lines
+from agentgate.tui.policy.whatif import Outcome, WhatIf, outcome_lines
+from agentgate.tui.policy.yaml_ink import spans
 from agentgate.tui.widgets.covers import Text
 from agentgate.tui.widgets.editor import Editor
 from agentgate.tui.widgets.lines import INK_CLASSES, INK_CSS
-from agentgate.tui.yaml_ink import spans
 
 __all__ = ["PolicyText"]
 

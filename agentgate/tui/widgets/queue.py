@@ -15,9 +15,9 @@ from agentgate.gate.events import Ask
 from agentgate.gate.risk import Level, Risk, Scene, risk
 from agentgate.intent.differences import differences
 from agentgate.tui import words
-from agentgate.tui.board import Board, Card, Row, Tree
-from agentgate.tui.grouping import claim, command_of
 from agentgate.tui.ink import NARROW, Ink, Line, clip, outside, spread, width
+from agentgate.tui.queue.board import Board, Card, Row, Tree
+from agentgate.tui.queue.grouping import claim, command_of
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["QueuePanel", "Stand", "card", "differs", "facts", "header", "risk_mark", "unlike"]

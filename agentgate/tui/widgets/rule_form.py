@@ -14,8 +14,8 @@ from agentgate.policy.model import Policy
 from agentgate.policy.suggest import Draft
 from agentgate.tui.ink import Ink, Line, fold, outside
 from agentgate.tui.latest import Latest
-from agentgate.tui.rule_fields import ANY, Fields, with_draft
-from agentgate.tui.whatif import Outcome, WhatIf, outcome_lines
+from agentgate.tui.policy.fields import ANY, Fields, with_draft
+from agentgate.tui.policy.whatif import Outcome, WhatIf, outcome_lines
 from agentgate.tui.widgets.bar import Bar
 from agentgate.tui.widgets.choice import Choice
 from agentgate.tui.widgets.covers import Text

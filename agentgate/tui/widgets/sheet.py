@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from agentgate.actions import Decision
 from agentgate.answering import Preview
 from agentgate.policy.spans import Span
+from agentgate.tui.answers.sheet import Sheet
 from agentgate.tui.ink import Ink, Line, clip, fit, fold, outside, spread, width
-from agentgate.tui.sheet import Sheet
 
 __all__ = ["View", "sheet_lines"]
 

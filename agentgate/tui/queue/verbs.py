@@ -17,12 +17,13 @@ from typing import Any
 from agentgate.actions import Verdict
 from agentgate.gate.events import Ask
 from agentgate.gate.risk import Level, Risk, risk
-from agentgate.tui import waves, words
-from agentgate.tui.filters import Filter
+from agentgate.tui import words
 from agentgate.tui.inputs import Effect, Give, Input
-from agentgate.tui.looking import Looked
 from agentgate.tui.modes import Cover, Mode
 from agentgate.tui.prompt import Prompt
+from agentgate.tui.queue import waves
+from agentgate.tui.queue.filters import Filter
+from agentgate.tui.queue.looking import Looked
 from agentgate.tui.state import Hint, State
 from agentgate.tui.steps import Purpose, Step, Verb, to_agent, why_not
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentgate.tui import theme
-from agentgate.tui.commands import PANELS, Command, Context, key_label
 from agentgate.tui.ink import Ink, Line, fit, spread
 from agentgate.tui.inputs import Input, SetTheme
+from agentgate.tui.keys.commands import PANELS, Command, Context, key_label
 from agentgate.tui.modes import LOGS, Cover, Mode
 from agentgate.tui.prompt import Prompt
 from agentgate.tui.state import State

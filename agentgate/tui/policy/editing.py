@@ -11,7 +11,7 @@ from agentgate.policy.model import Policy
 from agentgate.policy.store import Check, PolicyFile
 from agentgate.session import PolicyEdit
 from agentgate.tui.inputs import Effect
-from agentgate.tui.rules import ChangeRule
+from agentgate.tui.policy.verbs import ChangeRule
 
 if TYPE_CHECKING:
     from agentgate.tui.performing import Handler, Performing

@@ -14,9 +14,10 @@ from agentgate.audit.query import BadFilter
 from agentgate.audit.search import Search
 from agentgate.escape import printable
 from agentgate.gate.events import Ask, Notice
-from agentgate.tui.browse import Place, wanted_by
 from agentgate.tui.inputs import Effect
-from agentgate.tui.record_keys import (
+from agentgate.tui.record.browse import Place, wanted_by
+from agentgate.tui.record.look import Look
+from agentgate.tui.record.verbs import (
     Export,
     ExportFailed,
     Follow,
@@ -25,7 +26,6 @@ from agentgate.tui.record_keys import (
     RecordTaken,
     RuleFrom,
 )
-from agentgate.tui.record_look import Look
 from agentgate.tui.state import RECORDED
 
 if TYPE_CHECKING:

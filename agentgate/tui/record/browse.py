@@ -16,7 +16,7 @@ from agentgate.audit.groups import Group, Groups
 from agentgate.audit.index import Found, Index
 from agentgate.audit.query import Field, Filter, Want
 from agentgate.audit.row import Row
-from agentgate.tui.record_look import Look
+from agentgate.tui.record.look import Look
 
 __all__ = ["Flat", "Grouped", "Item", "Place", "Source", "open_source", "wanted_by"]
 

@@ -9,11 +9,11 @@ from typing import Any
 from agentgate.actions import Decision
 from agentgate.audit.query import BadFilter, Filter
 from agentgate.gate.events import Ask
-from agentgate.tui import longer
+from agentgate.tui.answers import verbs as longer
 from agentgate.tui.inputs import AskAlways, Effect, Input
 from agentgate.tui.modes import Cover
 from agentgate.tui.prompt import Prompt
-from agentgate.tui.record_look import Look
+from agentgate.tui.record.look import Look
 from agentgate.tui.state import RECORDED, Hint, State
 from agentgate.tui.steps import Purpose, Step, Verb
 

@@ -9,9 +9,10 @@ from agentgate.gate.events import Ask
 from agentgate.gate.risk import risk
 from agentgate.gate.timeout import Timeout
 from agentgate.intent.patience import Patience
-from agentgate.tui import waves, words
-from agentgate.tui.commands import Context
+from agentgate.tui import words
+from agentgate.tui.keys.commands import Context
 from agentgate.tui.modes import Mode
+from agentgate.tui.queue import waves
 from agentgate.tui.state import State
 from agentgate.tui.widgets.detail import About
 

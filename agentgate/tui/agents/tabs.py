@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentgate.tui.agents import Agent
+from agentgate.tui.agents.roster import Agent
 from agentgate.tui.ink import Ink, Line, clip, fit, outside, width
 from agentgate.tui.state import State
 

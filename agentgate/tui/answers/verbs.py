@@ -13,10 +13,10 @@ from typing import Any
 
 from agentgate.actions import Decision
 from agentgate.policy.spans import Span
+from agentgate.tui.answers.sheet import Sheet
 from agentgate.tui.inputs import AskAlways, Effect, Input, SheetReady, WriteFailed, WriteRule
 from agentgate.tui.modes import Cover
 from agentgate.tui.prompt import Prompt
-from agentgate.tui.sheet import Sheet
 from agentgate.tui.state import State
 from agentgate.tui.steps import Purpose, Step, Verb, when_armed
 

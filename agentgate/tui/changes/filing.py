@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from agentgate.changes.back import Outcome, forgotten, take_back
 from agentgate.escape import printable
 from agentgate.gate.events import Notice
+from agentgate.tui.changes.verbs import AskBack, Differ, DiffShown, NoFile
 from agentgate.tui.checks import CheckDrawn, Checked
-from agentgate.tui.files import AskBack, Differ, DiffShown, NoFile
 from agentgate.tui.inputs import Effect
 from agentgate.tui.modes import Cover
 from agentgate.tui.state import Check

@@ -18,9 +18,7 @@ from agentgate.intercept.backend import GateUnavailable
 from agentgate.programs import cannot_run
 from agentgate.pty import Pty
 from agentgate.session import Session
-from agentgate.tui.inputs import Effect
-from agentgate.tui.room import Room
-from agentgate.tui.switching import (
+from agentgate.tui.agents.switching import (
     AgentAdded,
     AgentClosed,
     AgentFailed,
@@ -28,6 +26,8 @@ from agentgate.tui.switching import (
     CommandRefused,
     StartAgent,
 )
+from agentgate.tui.inputs import Effect
+from agentgate.tui.room import Room
 from agentgate.tui.terminal.pane import TerminalPane
 
 if TYPE_CHECKING:

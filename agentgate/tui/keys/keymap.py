@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from agentgate.tui.commands import COMMANDS, LEADER, PANELS, Command, Context, key_label
+from agentgate.tui.keys.commands import COMMANDS, LEADER, PANELS, Command, Context, key_label
 
 __all__ = ["DEFAULT_KEYS", "LEADERS", "Keymap"]
 

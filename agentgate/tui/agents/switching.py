@@ -11,8 +11,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agentgate.tui import agents
-from agentgate.tui.agents import Agent
+from agentgate.tui.agents import roster as agents
+from agentgate.tui.agents.roster import Agent
 from agentgate.tui.history import ToLive
 from agentgate.tui.inputs import Effect, Input
 from agentgate.tui.modes import Cover

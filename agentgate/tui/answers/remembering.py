@@ -11,8 +11,9 @@ from agentgate.gate.events import Ask, Notice
 from agentgate.policy import scopes
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.spans import Span
-from agentgate.tui.inputs import AlwaysRefused, AskAlways, Effect, SheetReady, WriteFailed, WriteRule
-from agentgate.tui.longer import (
+from agentgate.tui.answers.sheet import Sheet
+from agentgate.tui.answers.standing import Standing, TakeBack
+from agentgate.tui.answers.verbs import (
     CheckGlob,
     Counted,
     ForProcess,
@@ -22,9 +23,8 @@ from agentgate.tui.longer import (
     TakeGlob,
     Undo,
 )
-from agentgate.tui.record_keys import RuleWritten
-from agentgate.tui.sheet import Sheet
-from agentgate.tui.standing import Standing, TakeBack
+from agentgate.tui.inputs import AlwaysRefused, AskAlways, Effect, SheetReady, WriteFailed, WriteRule
+from agentgate.tui.record.verbs import RuleWritten
 from agentgate.tui.state import RECORDED
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agentgate.tui.commands import COMMANDS, PANELS, Command, Context, key_label
-from agentgate.tui.keymap import Keymap
+from agentgate.tui.keys.commands import COMMANDS, PANELS, Command, Context, key_label
+from agentgate.tui.keys.keymap import Keymap
 
 __all__ = ["Conflict", "rekey", "sections"]
 

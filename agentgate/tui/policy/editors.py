@@ -13,7 +13,7 @@ from agentgate.policy.store import Check, PolicyFile
 from agentgate.policy.suggest import Draft
 from agentgate.tui.inputs import Effect
 from agentgate.tui.modes import Cover
-from agentgate.tui.rules import CloseEditor, EditorClosed, EditorOpened, OpenEditor, SaveEditor
+from agentgate.tui.policy.verbs import CloseEditor, EditorClosed, EditorOpened, OpenEditor, SaveEditor
 from agentgate.tui.widgets.editor import Editor
 from agentgate.tui.widgets.policy_text import PolicyText
 from agentgate.tui.widgets.program import Program, editor_command

@@ -18,9 +18,9 @@ from collections.abc import Callable, Hashable, Iterator
 
 from agentgate.actions import Kind
 from agentgate.gate.events import Ask
-from agentgate.tui.asks import Asks
-from agentgate.tui.filters import Filter
-from agentgate.tui.grouping import card_key, tree_key
+from agentgate.tui.queue.asks import Asks
+from agentgate.tui.queue.filters import Filter
+from agentgate.tui.queue.grouping import card_key, tree_key
 
 __all__ = ["Board", "Card", "Row", "Tree"]
 

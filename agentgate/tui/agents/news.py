@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentgate.gate.events import AgentEnded, AgentLeft, AgentStarted, GateLost
-from agentgate.tui import agents
+from agentgate.tui.agents import roster as agents
 from agentgate.tui.ink import outside
 from agentgate.tui.state import Hint, State
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agentgate.actions import Kind
 from agentgate.gate.events import Ask
 from agentgate.tui.inputs import Input
-from agentgate.tui.look import Look, look
+from agentgate.tui.queue.look import Look, look
 
 __all__ = ["Looked", "Looker"]
 

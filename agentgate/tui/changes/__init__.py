@@ -1,0 +1,1 @@
+"""The files panel: its keys, and taking back what they name."""

@@ -1,0 +1,1 @@
+"""The questions that wait: cards, commands, filters, verdicts, and what is known of each."""

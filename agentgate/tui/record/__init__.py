@@ -1,0 +1,1 @@
+"""The audit view: its rows, its keys, and what they have done."""
