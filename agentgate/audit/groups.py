@@ -65,7 +65,7 @@ class Groups:
             name = top.command if top else "nobody that is known"
             group = self._by_top[key] = Group(name, row.time, top.agents if top else False)
             self.all.append(group)
-        if not group.named and row.kind is Kind.EXEC and row.depth == 2:
-            group.name, group.named = row.target, True  # the call itself: before, it was the agent's copy
+        if not group.named and row.kind is Kind.EXEC and row.depth == (1 if group.agents else 2):
+            group.name, group.named = row.target, True  # the call itself: before, it was its starter's copy
         group.denied += row.verdict is Verdict.DENY
         group.places.append(place)
