@@ -210,7 +210,7 @@ def escaped(line: bytes) -> bytes:
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(RECORDS, st.sampled_from([bytes, foreign, escaped])), max_size=5),
-    st.lists(NASTY.filter(str.strip), max_size=2),
+    st.lists(NASTY.filter(lambda text: text.strip() and "\n" not in text), max_size=2),  # a text is one line
     st.sampled_from(["", "deny", "!deny", "exec write", "since:1m", "ask"]),
 )
 def test_a_search_finds_what_a_look_at_every_record_finds(
