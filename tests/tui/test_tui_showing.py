@@ -43,28 +43,28 @@ def state(*asks: Ask, **changes: object) -> State:
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="no clock that counts from the boot")
 def test_the_agents_time_out_is_said_where_it_is_known() -> None:
     ask = asked()
-    assert about(state(ask), ask, 1.0, CLAUDE).patience.startswith(
+    assert about(state(ask), ask, 1.0, CLAUDE, None).patience.startswith(
         "claude gives a command 2:00 if it asks for no more; 1:"
     )
-    assert about(state(ask), ask, 1.0, None).patience == ""
+    assert about(state(ask), ask, 1.0, None, None).patience == ""
     late = asked(ran=130.0)
-    assert about(state(late), late, 1.0, CLAUDE).patience.endswith("that is over")
+    assert about(state(late), late, 1.0, CLAUDE, None).patience.endswith("that is over")
     other = asked("other")
-    assert about(state(other), other, 1.0, CLAUDE).patience == ""
+    assert about(state(other), other, 1.0, CLAUDE, None).patience == ""
 
 
 def test_risk_and_what_was_found_of_its_files_are_those_of_the_question() -> None:
     ask = asked()
     found = Look("a file, 3 bytes")
-    assert about(state(ask), ask, 1.0, None).risk.level is Level.MEDIUM  # type: ignore[union-attr]
-    assert about(state(ask, looked=Looked(1, found)), ask, 1.0, None).look is found
-    assert about(state(ask, looked=Looked(2, found)), ask, 1.0, None).look is None
+    assert about(state(ask), ask, 1.0, None, None).risk.level is Level.MEDIUM  # type: ignore[union-attr]
+    assert about(state(ask, looked=Looked(1, found)), ask, 1.0, None, None).look is found
+    assert about(state(ask, looked=Looked(2, found)), ask, 1.0, None, None).look is None
 
 
 def test_those_that_came_since_are_counted_apart() -> None:
     same = [by(n, Kind.EXEC, "make", number=n) for n in (1, 2, 3)]
     shown = state(*same, upto=1, joined=Joined(2, 10.0))
-    early, later = about(shown, same[0], 10.1, None), about(shown, same[0], 10.6, None)
+    early, later = about(shown, same[0], 10.1, None, None), about(shown, same[0], 10.6, None, None)
     assert (early.many, early.shown, later.shown) == (3, 1, 2)
     text = " ".join(plain(line).strip() for line in describe(same[0], "", 1.0, "", True, 80, later))
     assert "3 processes ask for the same; one answer is for all; 1 came since, and a key does not" in text
