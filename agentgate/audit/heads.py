@@ -47,7 +47,7 @@ class Heads:
 
     def __init__(self, state: Path) -> None:
         self._key_path = state / "audit.key"
-        self._folder = state / "heads"
+        self.folder = state / "heads"
         self._key = b""
 
     def _secret(self, *, make: bool) -> bytes:
@@ -55,7 +55,7 @@ class Heads:
         if self._key:
             return self._key
         if make:
-            self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 self._write(self._key_path, os.urandom(32), new=True)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -89,11 +89,11 @@ class Heads:
         """Put ``head`` in the place of the session's last one. Raises OSError."""
         data = head.to_json()
         data["sig"] = self._sign(data, self._secret(make=True))
-        self._write(self._folder / head.session, json.dumps(data).encode() + b"\n")
+        self._write(self.folder / head.session, json.dumps(data).encode() + b"\n")
 
     def prune(self) -> None:
         """Remove the oldest of too many heads. Raises OSError."""
-        with os.scandir(self._folder) as entries:
+        with os.scandir(self.folder) as entries:
             known = sorted((entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in entries)
         for _, path in known[:-KEPT]:
             os.unlink(path)
@@ -102,7 +102,7 @@ class Heads:
         """The heads of ``log``, by session; None for one whose signature is wrong or that cannot be read.
         Raises OSError when there are heads but no key to check them with."""
         try:
-            names = sorted(os.listdir(self._folder))
+            names = sorted(os.listdir(self.folder))
         except FileNotFoundError:
             return
         wanted = str(log)
@@ -116,7 +116,7 @@ class Heads:
     def _read(self, name: str) -> tuple[Head | None, str]:
         """The head, if it is good, and the log that it claims to be of."""
         try:
-            data = json.loads((self._folder / name).read_bytes())
+            data = json.loads((self.folder / name).read_bytes())
             log = str(data["log"])
         except (ValueError, KeyError, TypeError, OSError):
             return None, ""

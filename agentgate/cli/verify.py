@@ -82,6 +82,8 @@ def _run(args: argparse.Namespace) -> int:
         print(f"{where}: {printable(fault.what, 400)}")
     if len(outcome.faults) > _SHOWN:
         print(f"... and {len(outcome.faults) - _SHOWN} more (--json tells all)")
+    if any(not fault.line and " missing with all " in fault.what for fault in outcome.faults):
+        print(f"if you removed that log yourself, remove its sessions in {printable(str(heads.folder))}, too")
     for line in _notes(outcome.unsigned, outcome.old, outcome.torn):
         print(line)
     count = f"{outcome.records:,} record{'s' * (outcome.records != 1)}"
