@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
 from agentgate.escape import printable
 
-__all__ = ["is_there", "open_log", "replace"]
+__all__ = ["is_there", "open_log", "parts", "replace", "rotate"]
 
 
 def open_log(path: Path) -> int:
@@ -54,6 +55,32 @@ def _make_directory(directory: Path) -> None:
             descriptor = os.open(directory / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write("*\n")
+
+
+def parts(path: Path) -> list[Path]:
+    """The log with what was rotated out of it, oldest first: ``audit.1.jsonl``, ``audit.2.jsonl``, and last
+    ``audit.jsonl`` itself, whether that is there or not."""
+    form = re.compile(rf"{re.escape(path.stem)}\.([1-9]\d{{0,8}}){re.escape(path.suffix)}")
+    try:
+        names = os.listdir(path.parent)
+    except OSError:  # whoever opens the log says why
+        names = []
+    numbers = sorted(int(found[1]) for found in map(form.fullmatch, names) if found)
+    return [*(path.with_name(f"{path.stem}.{number}{path.suffix}") for number in numbers), path]
+
+
+def rotate(path: Path, descriptor: int, size: int) -> bool:
+    """Put the log away under the next number, and have ``descriptor`` write to a new one, when it has
+    ``size`` bytes or more; whether that was so. Another session that writes to it finds that it was moved.
+    Raises OSError; then all is as before."""
+    if os.fstat(descriptor).st_size < size:
+        return False
+    *_, last = ["", *(part.stem.rpartition(".")[2] for part in parts(path)[:-1])]
+    away = path.with_name(f"{path.stem}.{int(last or 0) + 1}{path.suffix}")
+    os.link(path, away, follow_symlinks=False)  # fails where somebody else was first: link(2), EEXIST
+    os.unlink(path)
+    replace(path, descriptor)
+    return True
 
 
 def is_there(path: Path, descriptor: int) -> bool:

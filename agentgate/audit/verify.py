@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agentgate.audit.chain import Chain, unlink
 from agentgate.audit.heads import Head, Heads
+from agentgate.audit.place import parts
 from agentgate.audit.read import LONGEST
 
 __all__ = ["Fault", "Outcome", "verify"]
@@ -21,10 +22,11 @@ _OURS = re.compile(rb'\{"v":\d+,"time":[\d.e+-]+,"id":(\d{1,18}),"session":"([\w
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and where: ``line`` counts from 1, 0 when it is about what is not there."""
+    """What is wrong, and where: ``line`` of ``log`` counts from 1, 0 when it is about what is not there."""
 
     line: int
     what: str
+    log: Path | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Outcome:
     sessions: int = 0
     unsigned: int = 0
     old: int = 0
-    torn: list[int] = field(default_factory=list)
+    torn: list[tuple[Path, int]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -54,7 +56,8 @@ class _Session:
 
 
 def verify(log: Path, heads: Heads) -> Outcome:
-    """Raises OSError when the log cannot be read, or the key is gone that its heads were signed with."""
+    """With what was rotated out of it. Raises OSError when it cannot be read, or the key is gone that its
+    heads were signed with."""
     outcome = Outcome()
     known: dict[str, Head] = {}
     for session, head in heads.of(log.resolve()):
@@ -64,8 +67,10 @@ def verify(log: Path, heads: Heads) -> Outcome:
             )
         else:
             known[session] = head
-    with open(log, "rb") as file:
-        sessions = _lines(file, known, outcome)
+    sessions: dict[str, _Session] = {}
+    for part in parts(log):
+        with open(part, "rb") as file:
+            _lines(file, part, known, sessions, outcome)
     outcome.sessions = len(sessions)
     for session, head in known.items():
         seen = sessions.get(session)
@@ -89,20 +94,23 @@ def verify(log: Path, heads: Heads) -> Outcome:
     return outcome
 
 
-def _lines(lines: Iterable[bytes], known: dict[str, Head], outcome: Outcome) -> dict[str, _Session]:
-    sessions: dict[str, _Session] = {}
+def _lines(
+    lines: Iterable[bytes], log: Path, known: dict[str, Head], sessions: dict[str, _Session], outcome: Outcome
+) -> None:
     for place, line in enumerate(lines, 1):
         if not line.strip():
             continue
         whose = _whose(line)
         if whose is None:
-            outcome.torn.append(place)
+            outcome.torn.append((log, place))
             continue
         session, number = whose
         linked = unlink(line)
         if linked is None:
             if session in sessions or session in known:
-                outcome.faults.append(Fault(place, f"record {number} of session {session} has lost its hash"))
+                outcome.faults.append(
+                    Fault(place, f"record {number} of session {session} has lost its hash", log)
+                )
             else:
                 outcome.old += 1
             continue
@@ -112,14 +120,13 @@ def _lines(lines: Iterable[bytes], known: dict[str, Head], outcome: Outcome) -> 
         expected = seen.number + 1
         right = seen.chain.follows(linked)
         if not right or number != expected:
-            outcome.faults.append(Fault(place, _what(session, number, expected)))
+            outcome.faults.append(Fault(place, _what(session, number, expected), log))
         else:
             outcome.records += 1
         seen.number = number
         head = known.get(session)
         if head and head.number == number:
             seen.passed = head.hash == linked.hash.hex()
-    return sessions
 
 
 def _whose(line: bytes) -> tuple[str, int] | None:

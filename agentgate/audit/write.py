@@ -28,7 +28,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 from agentgate.audit.chain import Chain
 from agentgate.audit.heads import Head, Heads
 from agentgate.audit.lines import Lines
-from agentgate.audit.place import is_there, open_log, replace
+from agentgate.audit.place import is_there, open_log, replace, rotate
 from agentgate.audit.record import Record
 from agentgate.escape import printable
 
@@ -38,6 +38,7 @@ BATCH = 200  # records turned into lines before the loop gets its turn again: ab
 RETRY = 1.0  # seconds between attempts while the disk refuses
 KEPT = 16 << 20  # bytes of lines that are kept while the disk refuses, before all has to wait
 LOOK = 1.0  # seconds between looks whether the log is still there
+ROTATE = 256 << 20  # bytes of a log, from which on it is put away and a new one begun
 HEAD = 1.0  # seconds between two signed heads
 LAST_TRIES = 3  # attempts at close, before the lines are given up
 
@@ -46,7 +47,8 @@ class AuditWriter:
     """One session's record. ``path`` is absolute; ``complain`` gets one line when writing begins to fail
     and when it works again, ``told`` then gets the reason ("" when it works), and whether as much is kept
     as may be. ``written`` counts the records on disk, none of them before byte ``begin``; ``failed`` is empty
-    or the reason why the last write did not succeed. ``heads`` are where the last record is signed."""
+    or the reason why the last write did not succeed. ``heads`` are where the last record is signed; at
+    ``rotate`` bytes the log is put away."""
 
     def __init__(
         self,
@@ -57,10 +59,12 @@ class AuditWriter:
         complain: Callable[[str], None] | None = None,
         told: Callable[[str, bool], None] | None = None,
         heads: Heads | None = None,
+        rotate: int = ROTATE,
         retry: float = RETRY,
     ) -> None:
         self.path = path
         self._heads = heads
+        self._rotate = rotate
         self._signed = 0  # the number of the record that was signed last
         self._next_head = 0.0
         self._chain = Chain(session)
@@ -211,7 +215,8 @@ class AuditWriter:
             self._told(*now)
 
     async def _look(self, descriptor: int) -> None:
-        """See to it that the log is where it should be. Raises OSError where it cannot be."""
+        """See to it that the log is where it should be, and no longer than it may be. Raises OSError where it
+        cannot be."""
         if not await asyncio.to_thread(is_there, self.path, descriptor):
             back = await asyncio.to_thread(replace, self.path, descriptor)
             self.begin = 0
@@ -219,6 +224,8 @@ class AuditWriter:
                 self._begun = 0  # the line that was begun stands in another file
             what = "was removed and is put back" if back else "was moved away; a new one is begun"
             self._complain(f"the audit log {what}: {printable(str(self.path))}")
+        elif not self._begun and await asyncio.to_thread(rotate, self.path, descriptor, self._rotate):
+            self.begin = 0  # (a line that was begun stays in one file)
         self._looked = time.monotonic()
 
 

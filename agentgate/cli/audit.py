@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,8 @@ def add(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from agentgate.audit.place import parts
+
     path = default_audit(args.audit, os.environ, here())
     if args.summary and (args.follow or args.limit):
         raise UsageError("--summary is of all that fits: without --follow and --limit")
@@ -114,9 +117,11 @@ def _run(args: argparse.Namespace) -> int:
     show = _as_written if args.json else _line()
     limit = args.limit or (_FOLLOWED if args.follow else None)
     search = _open(path, wanted)
+    # what was put away comes first, unless only what comes is of interest
+    searches = [search] if args.follow else [*(_open(part, wanted) for part in parts(path)[:-1]), search]
     try:
         with _progress() as progress:
-            found = _rows(search, progress, whole=not args.follow)
+            found = chain.from_iterable(_rows(one, progress, whole=not args.follow) for one in searches)
             if args.summary:
                 _summary(found, progress, args.json)
                 return exits.OK
@@ -127,13 +132,12 @@ def _run(args: argparse.Namespace) -> int:
             _follow(search, wanted, show)
         return exits.OK
     finally:
-        if search.skipped:
+        if skipped := sum(one.skipped for one in searches):
             sys.stdout.flush()
-            lines = (
-                "1 line was no record" if search.skipped == 1 else f"{search.skipped} lines were no records"
-            )
+            lines = "1 line was no record" if skipped == 1 else f"{skipped} lines were no records"
             print(f"agentgate: {lines}, skipped", file=sys.stderr)
-        search.close()
+        for one in searches:
+            one.close()
 
 
 def _filter(args: argparse.Namespace, path: Path) -> Filter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from agentgate.cli import exits
@@ -71,14 +72,17 @@ def _run(args: argparse.Namespace) -> int:
                     "sessions": outcome.sessions,
                     "unsigned": outcome.unsigned,
                     "old": outcome.old,
-                    "torn": outcome.torn,
-                    "faults": [{"line": fault.line, "what": fault.what} for fault in outcome.faults],
+                    "torn": [{"log": str(log), "line": line} for log, line in outcome.torn],
+                    "faults": [
+                        {"log": str(fault.log or path), "line": fault.line, "what": fault.what}
+                        for fault in outcome.faults
+                    ],
                 }
             )
         )
         return exits.OK if outcome.good else exits.CHANGED
     for fault in outcome.faults[:_SHOWN]:
-        where = f"{shown}:{fault.line}" if fault.line else shown
+        where = f"{printable(str(fault.log))}:{fault.line}" if fault.log else shown
         print(f"{where}: {printable(fault.what, 400)}")
     if len(outcome.faults) > _SHOWN:
         print(f"... and {len(outcome.faults) - _SHOWN} more (--json tells all)")
@@ -95,7 +99,7 @@ def _run(args: argparse.Namespace) -> int:
     return exits.OK if outcome.good else exits.CHANGED
 
 
-def _notes(unsigned: int, old: int, torn: list[int]) -> list[str]:
+def _notes(unsigned: int, old: int, torn: list[tuple[Path, int]]) -> list[str]:
     """What is no fault, but to be known."""
     lines = []
     if unsigned:
@@ -105,6 +109,8 @@ def _notes(unsigned: int, old: int, torn: list[int]) -> list[str]:
     if old:
         lines.append(f"{old:,} of a version that did not chain its records: cannot be verified")
     if torn:
-        places = ", ".join(map(str, torn[:5])) + (", ..." if len(torn) > 5 else "")
-        lines.append(f"{len(torn):,} lines are no whole records (line {places}): skipped")
+        places = ", ".join(f"{log.name}:{line}" for log, line in torn[:5]) + (
+            ", ..." if len(torn) > 5 else ""
+        )
+        lines.append(f"{len(torn):,} lines are no whole records ({printable(places)}): skipped")
     return lines

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agentgate.actions import Action, Answer, Decision, Kind, Ruling, Source, Verdict
 from agentgate.audit.chain import Chain, unlink
 from agentgate.audit.heads import Head, Heads
+from agentgate.audit.place import parts
 from agentgate.audit.record import Record
 from agentgate.audit.verify import Outcome, verify
 from agentgate.audit.write import AuditWriter
@@ -173,7 +174,12 @@ async def test_what_is_torn_or_old_is_counted_and_no_fault(place: Place) -> None
         file.write(torn)
     outcome = place.verify()
     assert outcome.good
-    assert (outcome.records, outcome.old, outcome.torn, outcome.unsigned) == (10, 1, [11, 14], 2)
+    assert (outcome.records, outcome.old, outcome.torn, outcome.unsigned) == (
+        10,
+        1,
+        [(place.log, 11), (place.log, 14)],
+        2,
+    )
 
 
 async def test_records_behind_the_last_head_are_said_to_be(place: Place) -> None:
@@ -186,6 +192,40 @@ async def test_records_behind_the_last_head_are_said_to_be(place: Place) -> None
     outcome = place.verify()
     assert outcome.good
     assert outcome.unsigned == 1
+
+
+async def test_a_long_log_is_put_away_and_the_chain_goes_on(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    hub, said = Hub(), []
+    writer = AuditWriter(
+        place.log, session="one", agent="a", heads=place.heads, rotate=1500, complain=said.append
+    )
+    await writer.start()
+    task = asyncio.create_task(writer.follow(hub.subscribe()))
+    for number in range(20):
+        writer._looked = float("-inf")  # it looks at every write, not once a second
+        hub.post(Decided((record(f"one {number}"),)))
+        while writer.written <= number:
+            await asyncio.sleep(0.002)
+    task.cancel()
+    await writer.close()
+    assert said == []
+    files = parts(place.log)
+    assert len(files) >= 4
+    assert [path.name for path in files[:2]] == ["audit.1.jsonl", "audit.2.jsonl"]
+    assert all(path.stat().st_size < 2200 for path in files)
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+    assert (place.verify().good, place.verify().records) == (True, 20)
+    await place.session("two", 2)
+    assert (place.verify().good, place.verify().records) == (True, 22)
+
+    lines = files[1].read_bytes().splitlines(keepends=True)
+    files[1].write_bytes(b"".join(lines[:1] + lines[2:]))
+    fault = place.verify().faults[0]
+    assert fault.log in files[1:3]
+    assert fault.what.startswith("record ")
+    files[0].unlink()
+    assert place.verify().faults[0].what.endswith("of session one are missing before this")
 
 
 async def test_other_logs_have_their_own_heads(place: Place, tmp_path: Path) -> None:

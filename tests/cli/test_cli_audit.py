@@ -251,3 +251,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(logged: World) -> None:
         ["sh", "-c", command], cwd=logged.project, env=logged.env, capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr) == (LINES[0], "")
+
+
+def test_what_was_put_away_is_shown_before_the_rest(logged: World) -> None:
+    whole = logged.agentgate("audit").stdout
+    lines = logged.audit.read_bytes().splitlines(keepends=True)
+    logged.audit.with_name("audit.2.jsonl").write_bytes(lines[1])
+    logged.audit.with_name("audit.1.jsonl").write_bytes(lines[0] + b"torn\n")
+    logged.audit.write_bytes(b"".join(lines[2:]))
+    done = logged.agentgate("audit")
+    assert (done.returncode, done.stdout) == (0, whole)
+    assert done.stderr == "agentgate: 1 line was no record, skipped\n"
+    assert logged.agentgate("audit", "--limit", "3").stdout.splitlines() == whole.splitlines()[-3:]
