@@ -153,7 +153,8 @@ def children() -> set[int]:
     """Every process that is ours, ended or not."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        found |= set(map(int, (task / "children").read_text().split()))
+        with contextlib.suppress(FileNotFoundError):  # a thread that ended meanwhile
+            found |= set(map(int, (task / "children").read_text().split()))
     return found
 
 
