@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from agentgate.policy.suggest import Draft
 __all__ = ["BUILT_IN", "UNDO_LIMIT", "Change", "Check", "PolicyFile", "default_text", "find_policy"]
 
 BUILT_IN = "built-in default"
+
+_PATIENCE = 2.0  # seconds that another of our writers may take
 
 UNDO_LIMIT = 50
 """Changes that can be taken back."""
@@ -59,7 +63,8 @@ class PolicyFile:
     """``path`` None stands for the built-in default; the first ``add`` then writes ``new_path``. ``changes``
     are this session's own, which can be taken back, the last first.
 
-    Not for several threads. Writers elsewhere are noticed (``changed``), not locked out.
+    Not for several threads. Other writers of ours are locked out while one writes; those of other programs
+    are noticed (``changed``).
     """
 
     path: Path | None
@@ -154,8 +159,11 @@ class PolicyFile:
         PolicyError, and nothing written, when the file is not the one last loaded (or ``expected``), cannot
         be edited, or ``check`` refuses the outcome.
         """
+        with _alone(self.path or self.new_path, self.label):
+            return self._change(edit, what, check, self._loaded if expected is None else expected)
+
+    def _change(self, edit: Edit, what: str, check: Check, expected: bytes | None) -> Policy:
         data = self._read()
-        expected = self._loaded if expected is None else expected
         if expected is not None and data != expected:
             raise PolicyError("the file was changed meanwhile; load it again first", self.label)
         label = self.label if self.path else self.new_path.name
@@ -176,7 +184,10 @@ class PolicyFile:
         there is none, or when somebody else changed the file since."""
         if not self.changes:
             raise PolicyError("no rule was changed in this session", self.label)
-        change = self.changes[-1]
+        with _alone(self.path or self.new_path, self.label):
+            return self._undo(self.changes[-1], check)
+
+    def _undo(self, change: Change, check: Check) -> tuple[Change, Policy]:
         if self._read() != change.after:
             raise PolicyError("the file was changed since by somebody else; edit it by hand", self.label)
         if change.path is not None:
@@ -208,6 +219,31 @@ class PolicyFile:
         self.path, self.label = target, label
         self._loaded = self._tried = data
         return policy
+
+
+@contextlib.contextmanager
+def _alone(path: Path, label: str) -> Iterator[None]:
+    """Keep other writers of ours out between looking at the file and replacing it: flock(2) on its directory,
+    because the file itself is another one afterwards. Raises PolicyError when one does not end."""
+    try:
+        directory = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PolicyError(f"cannot be written: {error.strerror or error}", label) from None
+    try:
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise PolicyError("another program is writing it; try again", label) from None
+                time.sleep(0.01)
+            except OSError:  # a file system without locks: it is compared before it is replaced, all the same
+                break
+        yield
+    finally:
+        os.close(directory)
 
 
 def _write(path: Path, data: bytes, *, exclusive: bool) -> None:

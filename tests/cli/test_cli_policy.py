@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
+import subprocess
 
 import pytest
 from cli_kit import World
@@ -167,3 +170,35 @@ def test_the_built_in_rules_are_copied_before_they_are_changed(world: World) -> 
     policy(world, "add", "exec", "mine *", "--before", "1")
     assert world.policy.read_text().startswith("# AgentGate's default policy.")
     assert "1  allow exec mine *" in policy(world)
+
+
+def test_who_writes_at_the_same_time_loses_nothing(ruled: World) -> None:
+    """Several at once: each rule whose writer said that it was written is there."""
+    running = [
+        subprocess.Popen(
+            ruled.command("policy", "add", "exec", f"tool{number} *"), cwd=ruled.project, env=ruled.env,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(8)
+    ]  # fmt: skip
+    written = []
+    for number, process in enumerate(running):
+        _, error = process.communicate(timeout=60)
+        if process.returncode == 0:
+            written.append(number)
+        else:
+            assert error == "agentgate: policy.yaml: the file was changed meanwhile; load it again first\n"
+    assert written
+    text = ruled.policy.read_text()
+    assert [number for number in range(8) if f'"tool{number} *"' in text] == written
+    assert text.startswith(TEXT.partition("\ntests:")[0])
+
+
+def test_a_writer_that_does_not_end_is_not_waited_for(ruled: World) -> None:
+    directory = os.open(ruled.project, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    try:
+        assert "another program is writing it; try again" in policy(ruled, "rm", "1", status=2)
+    finally:
+        os.close(directory)
+    assert ruled.policy.read_text() == TEXT
