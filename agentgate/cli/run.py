@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agentgate.cli import exits
+from agentgate.cli import exits, learn
 from agentgate.cli.options import UsageError, add_session, session_settings
 from agentgate.escape import printable
 from agentgate.settings import GateChoice, SecretsChoice, Settings
@@ -27,6 +27,7 @@ _EXAMPLE = """\
 example:
   agentgate run -- claude
   agentgate run --enforce -- npm ci      in CI: what would be asked is denied
+  agentgate run --learn -- claude        answer for a while, and get a policy of your answers
 
 A question appears in your terminal: a allows once, d denies, A shows the rule that would allow it always.
 Exits with the agent's status; 69 when the chosen gate cannot run here, 127 when there is no such command.
@@ -42,6 +43,11 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("--enforce", action="store_true", help="never ask: what would be asked is denied")
+    parser.add_argument(
+        "--learn",
+        action="store_true",
+        help="ask about nearly all that goes beyond the project; write a policy of the answers at the end",
+    )
     add_session(parser)
     parser.set_defaults(run=_run)
 
@@ -60,12 +66,16 @@ def program(settings: Settings) -> None:
 def _run(args: argparse.Namespace) -> int:
     import asyncio
 
+    if args.learn:
+        if args.policy or args.enforce:
+            raise UsageError("--learn has rules of its own and asks: without --policy and --enforce")
+        args.policy, args.always = str(learn.POLICY), False
     settings = session_settings(args, args.command)
     program(settings)
-    return asyncio.run(_session(settings))
+    return asyncio.run(_session(settings, learns=args.learn))
 
 
-async def _session(settings: Settings) -> int:
+async def _session(settings: Settings, *, learns: bool = False) -> int:
     import asyncio
 
     from agentgate.cli.direct import Direct
@@ -97,6 +107,8 @@ async def _session(settings: Settings) -> int:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 if os.isatty(2):
                     _say_what_happened(session)
+                if learns:
+                    print(f"agentgate: {learn.write(settings, session.id)}", file=sys.stderr)
 
 
 async def _until_the_end(

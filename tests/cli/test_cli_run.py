@@ -47,6 +47,32 @@ def test_a_question_holds_the_command_and_a_key_lets_it_go_on(gated: World) -> N
         assert terminal.restored
 
 
+def test_learning_makes_a_policy_of_the_answers(gated: World) -> None:
+    script = "npm install chalk; echo one''done; read x; npm exec x; true"
+    with on_terminal(gated, "sh", "-c", script, options=("--learn",)) as terminal:
+        terminal.answer("a")
+        if gated.gate == "kernel":  # and about the file in which that npm notes that it ran
+            terminal.wait("fs_write")
+            terminal.answer("a")
+        terminal.wait("onedone")
+        terminal.type("\r")
+        terminal.answer("d")
+        terminal.status()
+        assert " rules, see policy.learned.yaml" in terminal.text, terminal.text
+    learned = gated.project / "policy.learned.yaml"
+    assert not gated.policy.exists()
+    words = ("--policy", "policy.learned.yaml", "exec")
+    assert gated.agentgate("check", *words, "npm", "install", "chalk").returncode == 0
+    assert gated.agentgate("check", *words, "npm", "exec", "x").returncode == 1
+    assert gated.agentgate("check", *words, "npm", "install", "other").returncode == 0
+    assert gated.agentgate("check", *words, "npm", "ci").returncode == 3
+    assert "asked about and allowed each time" in learned.read_text()
+    tested = gated.agentgate("policy", "test", "--policy", "policy.learned.yaml")
+    assert (tested.returncode, tested.stdout[:21]) == (0, "policy.learned.yaml: ")
+    wrong = gated.agentgate("run", "--learn", "--enforce", "--", "true")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
 def test_denied_it_does_not_run_and_the_agent_is_told(gated: World) -> None:
     with on_terminal(gated.with_policy(), "sh", "-c", "npm install chalk; echo status:$?") as terminal:
         terminal.answer("d")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentgate.cli.learn import POLICY as LEARN
 from agentgate.gate.guards import Guards
 from agentgate.policy.errors import PolicyError
 from agentgate.policy.lint import lint
@@ -35,8 +36,9 @@ def test_the_samples_are_clean(path: Path) -> None:
     assert remarks(path.read_text()) == []
 
 
-def test_the_default_is_clean() -> None:
+def test_what_is_shipped_is_clean() -> None:
     assert remarks(default_text()) == []
+    assert remarks(LEARN.read_text()) == []
 
 
 @pytest.mark.parametrize(
