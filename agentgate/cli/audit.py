@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgate.actions import Decision, Kind, Verdict
-from agentgate.cli import exits, verify
+from agentgate.cli import exits, export, sql, verify
 from agentgate.cli.options import Parser, UsageError, add_audit, here
 from agentgate.escape import printable
 from agentgate.settings import default_audit
@@ -100,9 +100,11 @@ def add(commands: Any) -> None:
         "--json", action="store_true", help="the records as they were written, one a line; the summary as one"
     )
     parser.set_defaults(run=_run)
-    verify.add(
-        parser.add_subparsers(title="commands", metavar="[verify]", required=False, parser_class=Parser)
+    verbs = parser.add_subparsers(
+        title="commands", metavar="[verify | sql | export]", required=False, parser_class=Parser
     )
+    for verb in (verify, sql, export):
+        verb.add(verbs)
 
 
 def _run(args: argparse.Namespace) -> int:
