@@ -202,3 +202,13 @@ def test_a_writer_that_does_not_end_is_not_waited_for(ruled: World) -> None:
     finally:
         os.close(directory)
     assert ruled.policy.read_text() == TEXT
+
+
+def test_fmt_tidies_and_check_only_says(ruled: World) -> None:
+    untidy = TEXT.replace("\n\n", "  \n\n\n")
+    ruled.policy.write_text(untidy)
+    assert policy(ruled, "fmt", "--check", status=1) == "policy.yaml: is not tidy (agentgate policy fmt)\n"
+    assert ruled.policy.read_text() == untidy
+    assert policy(ruled, "fmt") == "policy.yaml: tidied\n"
+    assert ruled.policy.read_text() == TEXT
+    assert policy(ruled, "fmt", "--check") == "policy.yaml: is tidy\n"

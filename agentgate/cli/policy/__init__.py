@@ -1,7 +1,7 @@
 """``agentgate policy``: read, change, try and derive the rules, from the shell.
 
 show.py      ls, explain, schema
-change.py    add, rm, move, on, off, edit
+change.py    add, rm, move, on, off, fmt, edit
 examine.py   lint, test
 past.py      replay, suggest
 kit.py       what they share

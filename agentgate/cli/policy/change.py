@@ -1,4 +1,4 @@
-"""``policy add``, ``rm``, ``move``, ``on``, ``off``, ``edit``: one change of the file, all else kept."""
+"""``policy add``, ``rm``, ``move``, ``on``, ``off``, ``fmt``, ``edit``: one change, all else kept."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def add(verbs: Any) -> None:
     for name, run, words in (("on", _on, "switch a rule on again"), ("off", _off, "switch a rule off")):
         switch = subcommand(verbs, name, words, f"example:\n  agentgate policy {name} 3\n" + _KEPT, run)
         switch.add_argument("number", metavar="N", type=number, help="the rule's number")
+
+    tidied = subcommand(
+        verbs, "fmt", "tidy the layout: line ends, blanks at the end of lines, empty lines on end",
+        "example:\n  agentgate policy fmt\n  agentgate policy fmt --check      in CI\n" + _KEPT
+        + "With --check: 0 it is tidy, 1 it is not; nothing is written.\n", _fmt,
+    )  # fmt: skip
+    tidied.add_argument("--check", action="store_true", help="only say whether it is tidy")
 
     subcommand(
         verbs, "edit", "edit the file with $VISUAL or $EDITOR; written only when it loads",
@@ -163,6 +170,21 @@ def _switch(args: argparse.Namespace, disabled: bool) -> int:
     _there(policy, args.number)
     rules.file.disable(args.number, disabled, rules.check)
     return _say(rules, f"rule {args.number} is switched {'off' if disabled else 'on'}")
+
+
+def _fmt(args: argparse.Namespace) -> int:
+    from agentgate.policy.tidy import tidy
+
+    rules, _ = _loaded(args)
+    before = rules.file.text()
+    after = tidy(before, rules.file.label)
+    if after == before:
+        return _say(rules, "is tidy")
+    if args.check:
+        _say(rules, "is not tidy (agentgate policy fmt)")
+        return exits.FOUND
+    rules.file.write(after, rules.check)
+    return _say(rules, "tidied")
 
 
 def _edit(args: argparse.Namespace) -> int:
