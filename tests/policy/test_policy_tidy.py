@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from agentgate.policy.load import load_text
 from agentgate.policy.store import default_text
 from agentgate.policy.tidy import tidy
 
+SAMPLES = sorted((Path(__file__).parents[2] / "policy-samples").iterdir())
 CLEAN = """\
 # ours
 default: ask
@@ -29,8 +32,9 @@ def test_what_differs_by_accident_goes() -> None:
     assert tidy("") == ""
 
 
-def test_the_default_is_tidy() -> None:
-    assert tidy(default_text()) == default_text()
+def test_what_is_shipped_is_tidy() -> None:
+    for text in (default_text(), *(path.read_text() for path in SAMPLES)):
+        assert tidy(text) == text
 
 
 def test_what_would_say_something_else_is_refused() -> None:
