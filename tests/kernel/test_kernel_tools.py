@@ -57,7 +57,7 @@ END
     """),
     "zip": ("zip unzip", r"""
         mkdir -p src/deep; echo 1 > src/deep/f; ln -s f src/deep/l; chmod 750 src/deep/f; zip -qry z.zip src; mkdir out; cd out
-        unzip -q ../z.zip; ls -lR | awk '{print $1, $9}'; cd ..; echo 2 > src/deep/f; zip -qu z.zip src/deep/f; unzip -p z.zip src/deep/f; rm z.zip
+        unzip -q ../z.zip; ls -lR | awk '{print $1, $9}'; cd ..; echo 2 > src/deep/f; touch -d 2030-01-01 src/deep/f; zip -qu z.zip src/deep/f; unzip -p z.zip src/deep/f; rm z.zip
     """),
     "priorities": ("ionice taskset chrt prlimit", r"""
         exec 2>&1; nice -n 3 nice; renice -n 7 $$ > /dev/null; nice; ionice -c 3 true; echo $?; ionice -p $$; chrt -b 0 true; echo $?
