@@ -1,13 +1,14 @@
 """Where the operator's own settings of the room are: $XDG_CONFIG_HOME/agentgate.
 
-(XDG Base Directory Specification: ``~/.config`` where the variable is not an absolute path.)
+``~/.config/agentgate`` where the variable is not an absolute path.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from agentgate import xdg
 
 __all__ = ["ConfigError", "config_directory"]
 
@@ -19,7 +20,4 @@ class ConfigError(ValueError):
 def config_directory(env: Mapping[str, str]) -> Path:
     """The directory, which need not be there. Resolved, because it is guarded by its name: who can change
     which key allows can decide for the operator."""
-    given = env.get("XDG_CONFIG_HOME", "")
-    home = env.get("HOME") or os.path.expanduser("~")
-    base = Path(given) if os.path.isabs(given) else Path(home) / ".config"
-    return base.resolve() / "agentgate"
+    return xdg.directory(env, "XDG_CONFIG_HOME", ".config")

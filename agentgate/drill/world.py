@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from agentgate import xdg
 from agentgate.drill import payload
 from agentgate.drill.campaigns import Campaign, Step
 
@@ -30,9 +31,7 @@ _PACKAGE = "left-padder"
 
 def _place() -> Path:
     """A directory of this user's for such worlds. Raises OSError."""
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~")) / ".cache"
-    folder = base / "agentgate"
+    folder = xdg.directory(os.environ, "XDG_CACHE_HOME", ".cache")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
