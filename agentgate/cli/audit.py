@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentgate.actions import Decision, Kind, Verdict
 from agentgate.cli import exits, export, sql, verify
-from agentgate.cli.options import Parser, UsageError, add_audit, here
+from agentgate.cli.options import Parser, UsageError, add_audit, colours, here, no_log
 from agentgate.escape import printable
 from agentgate.settings import default_audit
 
@@ -164,7 +164,7 @@ def _filter(args: argparse.Namespace, path: Path) -> Filter:
         try:
             session = last_session(path)
         except FileNotFoundError:
-            raise _no_log(path) from None
+            raise no_log(path) from None
         if not session:
             raise UsageError(f"--session last: no record in {printable(str(path))}")
     return wanted.also(Want(Field.SESSION, session)) if session else wanted
@@ -176,11 +176,7 @@ def _open(path: Path, wanted: Filter) -> Search:
     try:
         return Search(path, wanted)
     except FileNotFoundError:
-        raise _no_log(path) from None
-
-
-def _no_log(path: Path) -> UsageError:
-    return UsageError(f"no audit log yet: {printable(str(path))} (--audit names another)")
+        raise no_log(path) from None
 
 
 def _progress() -> Progress:
@@ -220,7 +216,7 @@ def _line() -> Callable[[Row], None]:
     from agentgate.audit.format import line
 
     today = date.today()
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colour = colours()
     try:
         "✓✗".encode(sys.stdout.encoding or "ascii")
         ascii_only = False

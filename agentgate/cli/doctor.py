@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from agentgate.cli import exits
+from agentgate.cli.options import colours
 
 __all__ = ["add"]
 
@@ -56,7 +57,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(as_json(facts, found)))
     else:
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        colour = colours()
         print(machine(facts), "", *table(found, _columns(), colour), sep="\n")
     return exits.OK if found.ok else exits.NO_GATE
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import Any
 
 from agentgate.cli import exits
-from agentgate.cli.options import UsageError, add_policy, here
+from agentgate.cli.options import UsageError, add_policy, colours, here
 from agentgate.escape import printable
 from agentgate.settings import GateChoice
 
@@ -72,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     policy = find_policy(args.policy, os.environ, here())
     policy.load()  # a mistake in it is told before anything is tried
     path = policy.path.resolve() if policy.path else None
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colour = colours()
     if not args.json:
         print(f"policy: {printable(policy.label, 200)}", flush=True)
     drill = []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from agentgate.cli import exits
-from agentgate.cli.options import UsageError, here
+from agentgate.cli.options import UsageError, add_audit, log_parts
 from agentgate.escape import printable
-from agentgate.settings import default_audit
 
 if TYPE_CHECKING:
     from agentgate.audit.read import Entry
@@ -43,17 +41,11 @@ def add(verbs: Any) -> None:
         "--otlp", metavar="URL", required=True, help="where it takes logs: http(s)://.../v1/logs"
     )
     parser.add_argument("--session", metavar="ID", default=argparse.SUPPRESS, help="of this session only")
-    parser.add_argument(
-        "--audit",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="the record (default: $AGENTGATE_AUDIT, else .agentgate/audit.jsonl)",
-    )
+    add_audit(parser, verb=True)
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agentgate.audit.place import parts
     from agentgate.audit.read import Log
 
     try:
@@ -64,10 +56,7 @@ def _run(args: argparse.Namespace) -> int:
         ) from None
     if not args.otlp.startswith(("http://", "https://")):
         raise UsageError(f"--otlp {args.otlp}: write http://host:4318/v1/logs")
-    path = default_audit(args.audit, os.environ, here())
-    files = [part for part in parts(path) if part.is_file()]
-    if not files:
-        raise UsageError(f"no audit log yet: {printable(str(path))} (--audit names another)")
+    files = log_parts(args)
     exporter = OTLPLogExporter(endpoint=args.otlp, timeout=10)
     sent = lost = 0
     try:

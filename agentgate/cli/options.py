@@ -20,7 +20,10 @@ __all__ = [
     "add_audit",
     "add_policy",
     "add_session",
+    "colours",
     "here",
+    "log_parts",
+    "no_log",
     "session_settings",
     "settings",
 ]
@@ -47,18 +50,22 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(exits.USAGE)
 
 
-def add_policy(parser: argparse.ArgumentParser) -> None:
+def add_policy(parser: argparse.ArgumentParser, *, verb: bool = False) -> None:
+    """``verb``: of a command's command, where it must not undo what was said before that."""
     parser.add_argument(
         "--policy",
         metavar="FILE",
+        default=argparse.SUPPRESS if verb else None,
         help="the rules (default: $AGENTGATE_POLICY, else ./policy.yaml, else the built-in ones)",
     )
 
 
-def add_audit(parser: argparse.ArgumentParser) -> None:
+def add_audit(parser: argparse.ArgumentParser, *, verb: bool = False) -> None:
+    """``verb`` as of `add_policy`."""
     parser.add_argument(
         "--audit",
         metavar="FILE",
+        default=argparse.SUPPRESS if verb else None,
         help="the record (default: $AGENTGATE_AUDIT, else .agentgate/audit.jsonl)",
     )
 
@@ -114,6 +121,27 @@ def _seconds(text: str) -> float:
         if 0 < seconds < math.inf:
             return seconds
     raise argparse.ArgumentTypeError(f"not a number of seconds above 0: {printable(text, 40)!r}")
+
+
+def no_log(path: Path) -> UsageError:
+    """What is said where there is no record."""
+    return UsageError(f"no audit log yet: {printable(str(path))} (--audit names another)")
+
+
+def log_parts(args: argparse.Namespace) -> list[Path]:
+    """The files of the record, oldest first. Raises UsageError when there is none."""
+    from agentgate.audit.place import parts
+
+    path = default_audit(args.audit, os.environ, here())
+    files = [part for part in parts(path) if part.is_file()]
+    if not files:
+        raise no_log(path)
+    return files
+
+
+def colours() -> bool:
+    """Whether standard output shows colours, and they are wanted (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def here() -> Path:

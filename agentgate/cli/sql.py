@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from typing import Any
 
 from agentgate.cli import exits
-from agentgate.cli.options import UsageError, here
+from agentgate.cli.options import UsageError, add_audit, log_parts
 from agentgate.escape import printable
-from agentgate.settings import default_audit
 
 __all__ = ["add"]
 
@@ -38,27 +36,18 @@ def add(verbs: Any) -> None:
         "sql", help="ask the record with SQL", description="Ask the record with SQL.", epilog=_EXAMPLE
     )
     parser.add_argument("query", metavar="QUERY", help="a query of the table audit")
-    parser.add_argument(
-        "--audit",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="the record (default: $AGENTGATE_AUDIT, else .agentgate/audit.jsonl)",
-    )
+    add_audit(parser, verb=True)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="an object a row")
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agentgate.audit.place import parts
 
     try:
         import duckdb
     except ImportError:
         raise UsageError("audit sql needs DuckDB: pip install 'agentgate-tui[sql]'") from None
-    path = default_audit(args.audit, os.environ, here())
-    files = [str(part) for part in parts(path) if part.is_file()]
-    if not files:
-        raise UsageError(f"no audit log yet: {printable(str(path))} (--audit names another)")
+    files = list(map(str, log_parts(args)))
     with duckdb.connect() as database:
         database.execute(
             "create table audit as select * from read_json($files, format = 'newline_delimited', "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgate.cli import exits
-from agentgate.cli.options import UsageError, here
+from agentgate.cli.options import UsageError, add_audit, here, no_log
 from agentgate.escape import printable
 from agentgate.settings import default_audit
 from agentgate.statedir import state_directory
@@ -37,12 +37,7 @@ def add(verbs: Any) -> None:
         description="Say whether anything in the record was changed, moved or removed since it was written.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument(
-        "--audit",
-        metavar="FILE",
-        default=argparse.SUPPRESS,  # or it would undo what was said before "verify"
-        help="the record (default: $AGENTGATE_AUDIT, else .agentgate/audit.jsonl)",
-    )
+    add_audit(parser, verb=True)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object")
     parser.set_defaults(run=_run)
 
@@ -54,7 +49,7 @@ def _run(args: argparse.Namespace) -> int:
     path = default_audit(args.audit, os.environ, here())
     shown = printable(str(path))
     if not path.exists():
-        raise UsageError(f"no audit log yet: {shown} (--audit names another)")
+        raise no_log(path)
     heads = Heads(state_directory(os.environ))
     try:
         outcome = verify(path, heads)

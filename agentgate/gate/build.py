@@ -19,7 +19,7 @@ from agentgate.policy.model import Policy
 from agentgate.settings import Settings
 from agentgate.statedir import state_directory
 
-__all__ = ["context", "decider", "own_paths", "places", "scene"]
+__all__ = ["context", "decider", "guards", "own_paths", "places", "scene"]
 
 _LINKS = 40  # as many as the kernel follows (path_resolution(7))
 
@@ -72,6 +72,13 @@ def _names(path: Path) -> list[str]:
     return [*names, at]
 
 
+def guards(settings: Settings, policy: Policy, policy_path: Path | None) -> Guards:
+    """The guards of this run."""
+    where = context(settings)
+    own = own_paths(settings, policy_path)
+    return Guards(home=where.home, project=where.project, own=own, lifted=policy.lifted)
+
+
 def decider(
     settings: Settings,
     policy: Policy,
@@ -81,16 +88,10 @@ def decider(
 ) -> Decider:
     """The decider of this run. Raises PolicyError for a policy that cannot be compiled."""
     where = context(settings)
-    guards = Guards(
-        home=where.home,
-        project=where.project,
-        own=own_paths(settings, policy_path),
-        lifted=policy.lifted,
-    )
     secrets = Secrets(home=where.home, lifted=policy.lifted)
     return Decider(
-        Matcher(policy, where), guards, secrets, enforce=settings.enforce, grants=grants,
-        answers=answers if answers is not None else Answers(where),
+        Matcher(policy, where), guards(settings, policy, policy_path), secrets, enforce=settings.enforce,
+        grants=grants, answers=answers if answers is not None else Answers(where),
     )  # fmt: skip
 
 

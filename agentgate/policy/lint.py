@@ -70,7 +70,8 @@ def lint(
     cannot be compiled."""
     policy = load_text(text, label)
     Matcher(policy, context)
-    places = _places(text, label)
+    root = compose(text, label)
+    places = _places(root)
     found: list[Remark] = []
     for rule in policy.rules:
         at = places[rule.number]
@@ -79,16 +80,15 @@ def lint(
             for index, target in enumerate(rule.targets):
                 found += _target(rule, target, at[index + 1], context, guarded)
     found += _shadowed(policy, places, context)
-    if policy.rules and not _says_default(text, label) and not _is_catch_all(policy.rules[-1]):
+    if policy.rules and not any(_values(root, "default")) and not _is_catch_all(policy.rules[-1]):
         found.append(
             Remark(1, 1, "no default is given: what no rule matches is asked", "say so: default: ask")
         )
     return sorted(found)
 
 
-def _places(text: str, label: str) -> dict[int, list[_Place]]:
+def _places(root: yaml.Node | None) -> dict[int, list[_Place]]:
     """By the number of the rule: where it stands, and then where each of its targets does."""
-    root = compose(text, label)
     places: dict[int, list[_Place]] = {}
     for rules in _values(root, "rules"):
         for number, node in enumerate(rules.value if isinstance(rules, yaml.SequenceNode) else (), 1):
@@ -103,10 +103,6 @@ def _places(text: str, label: str) -> dict[int, list[_Place]]:
 def _values(node: yaml.Node | None, key: str) -> Iterator[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         yield from (value for name, value in node.value if name.value == key)
-
-
-def _says_default(text: str, label: str) -> bool:
-    return any(True for _ in _values(compose(text, label), "default"))
 
 
 def _is_catch_all(rule: Rule) -> bool:

@@ -80,7 +80,7 @@ def test_what_is_medium_says_why(kind: Kind, target: str, why: str) -> None:
         (Kind.EXEC, "python3 build.py"),
         (Kind.FS_WRITE, "/home/me/project"),
         (Kind.FS_WRITE, "/home/me/project/src/a.py"),
-        (Kind.FS_WRITE, "/tmp/work/x"),
+        (Kind.FS_WRITE, "/tmp/build/x"),
         (Kind.NET_EGRESS, "api.example:443"),
         (Kind.NET_EGRESS, "[::1]:5432"),
         (Kind.NET_EGRESS, "listen://127.0.0.1:8080"),

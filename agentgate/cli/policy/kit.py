@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentgate.cli.options import UsageError, here
+from agentgate.cli.options import UsageError, add_policy, here
 from agentgate.policy.match import Context
 from agentgate.policy.model import Policy
 from agentgate.policy.store import PolicyFile, find_policy
 from agentgate.settings import Settings, default_audit
 
-__all__ = ["Rules", "add_file", "guarded", "number", "subcommand"]
+__all__ = ["Rules", "guarded", "number", "subcommand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +49,14 @@ class Rules:
 def guarded(rules: Rules) -> Callable[[str], str]:
     """The name of the guard before a path; empty for none, or when the policy lifts it."""
     from agentgate.gate import build
-    from agentgate.gate.guards import Guards
 
-    policy = rules.file.load()
-    guards = Guards(
-        home=rules.context.home,
-        project=rules.context.project,
-        own=build.own_paths(rules.settings, rules.file.path),
-        lifted=policy.lifted,
-    )
+    guards = build.guards(rules.settings, rules.file.load(), rules.file.path)
 
     def name(path: str) -> str:
         guard = guards.find(path, "openat")
         return guard.name.value if guard else ""
 
     return name
-
-
-def add_file(parser: argparse.ArgumentParser) -> None:
-    """--policy of a verb; one that was said before the verb stays."""
-    parser.add_argument(
-        "--policy",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="the rules (default: $AGENTGATE_POLICY, else ./policy.yaml, else the built-in ones)",
-    )
 
 
 def subcommand(
@@ -84,7 +67,7 @@ def subcommand(
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=help, description=description, epilog=epilog
     )
-    add_file(parser)
+    add_policy(parser, verb=True)
     parser.set_defaults(run=run)
     return parser
 

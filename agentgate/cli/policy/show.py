@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from agentgate.cli import exits
-from agentgate.cli.policy.kit import Rules, add_file, subcommand
+from agentgate.cli.options import add_audit, add_policy
+from agentgate.cli.policy.kit import Rules, subcommand
 from agentgate.escape import printable
 
 __all__ = ["add", "arguments", "ls"]
@@ -22,9 +23,8 @@ example:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_file(parser)
-    parser.set_defaults(policy=None)
-    parser.add_argument("--audit", metavar="FILE", help="the record that hits are counted in")
+    add_policy(parser)
+    add_audit(parser)
     parser.add_argument("--explain", action="store_true", help="every key of each rule, and the guards")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -41,9 +41,7 @@ def add(verbs: Any) -> None:
         ("--json", "one JSON object"),
     ):
         parser.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=help)
-    parser.add_argument(
-        "--audit", metavar="FILE", default=argparse.SUPPRESS, help="the record that hits are counted in"
-    )
+    add_audit(parser, verb=True)
 
 
 def ls(args: argparse.Namespace) -> int:
