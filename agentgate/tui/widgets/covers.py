@@ -9,13 +9,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from agentgate.tui.ink import Ink, Line, fold
 from agentgate.tui.keys import commands
 from agentgate.tui.keys.commands import Command, Context
 from agentgate.tui.keys.keymap import Keymap
 from agentgate.tui.widgets.bar import Bar
+from agentgate.tui.widgets.boxed import Boxed
 from agentgate.tui.widgets.lines import Lines
 
 __all__ = ["Cover", "cells", "end_lines", "help_lines", "quit_lines"]
@@ -90,19 +90,10 @@ class Text(Lines):
         return [self.lines[index]]
 
 
-class Cover(ModalScreen[None], inherit_bindings=False):
+class Cover(Boxed, inherit_bindings=False):
     """A box over the room, as high as its lines need and the screen allows."""
 
     DEFAULT_CSS = """
-    Cover { align: center middle; background: $background 60%; }
-    Cover > Vertical {
-        background: $surface;
-        border: round $ink-dim;
-        border-title-color: $ink-strong;
-        border-title-style: bold;
-        border-subtitle-color: $ink-dim;
-        padding: 0 1;
-    }
     Cover > #prompt { dock: bottom; height: 1; }
     """
 

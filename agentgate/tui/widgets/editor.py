@@ -9,25 +9,17 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
+
+from agentgate.tui.widgets.boxed import Boxed
 
 __all__ = ["Editor"]
 
 
-class Editor(ModalScreen[None], inherit_bindings=False):
+class Editor(Boxed, inherit_bindings=False):
     """``refusal`` is why the last attempt to save failed."""
 
     DEFAULT_CSS = """
-    Editor { align: center middle; background: $background 60%; }
-    Editor > Vertical {
-        background: $surface;
-        border: round $ink-dim;
-        border-title-color: $ink-strong;
-        border-title-style: bold;
-        border-subtitle-color: $ink-dim;
-        padding: 0 1;
-    }
     Editor Input, Editor TextArea { background: $panel; color: $foreground; border: none; padding: 0; }
     Editor Input { height: 1; }
     """
