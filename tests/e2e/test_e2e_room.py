@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tmux_kit import AGENTGATE, LEADER, Tmux, World, need_tmux_and_script
+from tmux_kit import AGENTGATE, LEADER, Tmux, World, world_outside_tmp
 
 BASH = ("bash", "--norc", "-i")
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    need_tmux_and_script()
-    base = Path("/var/lib" if os.geteuid() == 0 else Path.home())
-    root = base / f"agentgate-e2e-{os.getpid()}-{time.time_ns()}"
-    root.mkdir(mode=0o700)
-    try:
-        yield World(root)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with world_outside_tmp() as made:
+        yield made
 
 
 def room_of(world: World, *options: str, size: tuple[int, int] = (120, 36)) -> Tmux:

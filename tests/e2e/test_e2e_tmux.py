@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tmux_kit import AGENTGATE, LEADER, Tmux, World, alive, children, descendants, need_tmux_and_script
+from tmux_kit import (
+    AGENTGATE,
+    LEADER,
+    Tmux,
+    World,
+    alive,
+    children,
+    descendants,
+    need_tmux_and_script,
+    world_outside_tmp,
+)
 
 from agentgate.intercept.kernel.support import missing
 
@@ -161,15 +170,9 @@ def asked(world: World) -> list[dict[str, object]]:
 
 @pytest.fixture
 def outside_tmp() -> Iterator[World]:
-    """A project with the built-in rules. Not below /tmp: those rules let the agent write there."""
-    need_tmux_and_script()
-    base = Path("/var/lib" if os.geteuid() == 0 else Path.home())
-    root = base / f"agentgate-e2e-{os.getpid()}-{time.time_ns()}"
-    root.mkdir(mode=0o700)
-    try:
-        yield World(root)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    """A project with the built-in rules."""
+    with world_outside_tmp() as made:
+        yield made
 
 
 def reachable(world: World, what: str, *command: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,19 @@ class World:
             "PS1": "ready$ ",
             "HISTFILE": "",
         }
+
+
+@contextlib.contextmanager
+def world_outside_tmp() -> Iterator[World]:
+    """A world of a test's own, not below /tmp: the built-in rules let the agent write there."""
+    need_tmux_and_script()
+    base = Path("/var/lib" if os.geteuid() == 0 else Path.home())
+    root = base / f"agentgate-e2e-{os.getpid()}-{time.time_ns()}"
+    root.mkdir(mode=0o700)
+    try:
+        yield World(root)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 class Tmux:

@@ -23,7 +23,7 @@ from agentgate.tui.app import ControlRoom
 from agentgate.tui.ink import plain
 from agentgate.tui.modes import Cover, Mode, Panel
 from agentgate.tui.state import ARM_SECONDS
-from agentgate.tui.widgets.files import diff_lines, row_line
+from agentgate.tui.widgets.files import FilesPanel, diff_lines, row_line
 
 LEADER = "ctrl+right_square_bracket"
 KERNEL = pytest.mark.skipif(bool(missing()), reason=f"kernel gate: {missing()}")
@@ -100,6 +100,15 @@ async def test_what_changed_is_shown_as_a_tree(tmp_path: Path, size: tuple[int, 
         assert "· README" in screen and "mode 644 → 600" in screen
 
 
+async def on(app: ControlRoom, pilot: Pilot[int], name: str) -> FilesPanel:
+    """The panel, with its cursor on ``name``."""
+    files = app._room.files
+    await until(lambda: files.chosen, pilot)
+    while not files.chosen or files.chosen.row.name != name:
+        await pilot.press("j")
+    return files
+
+
 @KERNEL
 async def test_it_goes_on_while_the_agent_works(tmp_path: Path) -> None:
     script = "read line; echo x > made; read line; rm made"
@@ -115,10 +124,7 @@ async def test_it_goes_on_while_the_agent_works(tmp_path: Path) -> None:
 async def test_enter_shows_how_a_file_differs(tmp_path: Path) -> None:
     project(tmp_path)
     async with working(tmp_path, SCRIPT) as (app, pilot):
-        files = app._room.files
-        await until(lambda: files.chosen, pilot)
-        while not files.chosen or files.chosen.row.name != "app.py":
-            await pilot.press("j")
+        files = await on(app, pilot, "app.py")
         await pilot.press("enter")
         await until(lambda: app.state.cover is Cover.DIFF and "+three" in text_of(app), pilot)
         screen = text_of(app)
@@ -136,10 +142,7 @@ async def test_enter_shows_how_a_file_differs(tmp_path: Path) -> None:
 async def test_r_takes_one_back_and_asks_once(tmp_path: Path) -> None:
     project(tmp_path)
     async with working(tmp_path, SCRIPT) as (app, pilot):
-        files = app._room.files
-        await until(lambda: files.chosen, pilot)
-        while not files.chosen or files.chosen.row.name != "app.py":
-            await pilot.press("j")
+        await on(app, pilot, "app.py")
         await pilot.press("r")
         await until(lambda: "Take back this change?" in text_of(app), pilot)
         assert "~ src/app.py  8 B → 14 B" in text_of(app) and "The agent still runs" in text_of(app)
