@@ -6,8 +6,6 @@ import argparse
 import datetime as dt
 import os
 import shlex
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +187,9 @@ def _fmt(args: argparse.Namespace) -> int:
 
 def _edit(args: argparse.Namespace) -> int:
     """The editor works on a copy: what it writes in between is in force nowhere."""
+    import subprocess  # these bring the compressors along, which is slow
+    import tempfile
+
     rules, _ = _loaded(args)
     before = rules.file.text()
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")

@@ -7,13 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentgate.cli.options import UsageError, add_policy, here
-from agentgate.policy.match import Context
-from agentgate.policy.model import Policy
-from agentgate.policy.store import PolicyFile, find_policy
 from agentgate.settings import Settings, default_audit
+
+if TYPE_CHECKING:  # a command that reads no policy does not pay for it
+    from agentgate.policy.match import Context
+    from agentgate.policy.model import Policy
+    from agentgate.policy.store import PolicyFile
 
 __all__ = ["Rules", "guarded", "number", "subcommand"]
 
@@ -28,6 +30,8 @@ class Rules:
     @classmethod
     def of(cls, args: argparse.Namespace) -> Rules:
         """Raises PolicyError for a file that is named and not there."""
+        from agentgate.policy.store import find_policy
+
         project = here()
         settings = Settings((), "", project, default_audit(getattr(args, "audit", None), os.environ, project),
                             policy=args.policy)  # fmt: skip
