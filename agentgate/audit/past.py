@@ -10,7 +10,6 @@ What the gate itself refused, whatever the rules, and the session's own command 
 from __future__ import annotations
 
 import os
-import stat
 import threading
 import time
 from collections import deque
@@ -26,6 +25,7 @@ from agentgate.audit.record import VERSION, Record
 from agentgate.policy.match import Compiled, Context
 from agentgate.policy.model import Rule
 from agentgate.policy.suggest import Draft
+from agentgate.regular import open_regular
 
 __all__ = ["BYTES", "LIMIT", "Difference", "Matched", "Past", "Recorded", "Rules", "load"]
 
@@ -204,11 +204,8 @@ class Recorded:
     def _news(self) -> Iterator[bytes]:
         """The whole lines that were not read yet, of the end of the file. One after the other: a call that
         takes longer than that keeps the screen waiting."""
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=1 << 16) as file:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                raise OSError(0, "not a regular file")
+        with open_regular(self._path, 1 << 16) as file:
+            info = os.fstat(file.fileno())
             if (info.st_dev, info.st_ino) != self._file or info.st_size < self._at:
                 self._file, self._at = (info.st_dev, info.st_ino), 0
                 self._records.clear()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from pathlib import Path
 
 from agentgate.audit.read import parse
 from agentgate.gate.risk import reached
+from agentgate.regular import open_regular
 
 __all__ = ["BYTES", "recorded_hosts"]
 
@@ -22,12 +22,8 @@ def recorded_hosts(record: Path) -> frozenset[str]:
     """Empty when there is no record that can be read. Blocks, and belongs into a thread."""
     hosts: set[str] = set()
     try:
-        descriptor = os.open(record, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                return frozenset()
-            file.seek(max(0, found.st_size - BYTES))
+        with open_regular(record) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - BYTES))
             for count, line in enumerate(file):
                 if b'"net_egress"' in line and b'"allow"' in line:
                     entry = parse(line)

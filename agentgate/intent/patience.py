@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agentgate.actions import Process
 from agentgate.intent.shell import SHELLS, shell_text
+from agentgate.regular import NotRegular, open_regular
 
 __all__ = ["Patience", "patience"]
 
@@ -60,12 +60,10 @@ def _mentions(file: str, word: str) -> bool:
     """Whether ``word`` stands in ``file``; True too when that cannot be found out."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         try:
-            descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError:
+            text = open_regular(file)
+        except (PermissionError, NotRegular):
             return True
-        with open(descriptor, "rb") as text:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return True
+        with text:
             found = text.read(_LARGEST + 1)
         return len(found) > _LARGEST or word.encode() in found
     return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from agentgate.policy.load import decode, load_text
 from agentgate.policy.model import Policy
 from agentgate.policy.nodes import MAX_BYTES
 from agentgate.policy.suggest import Draft
+from agentgate.regular import open_regular
 
 __all__ = ["BUILT_IN", "UNDO_LIMIT", "Change", "Check", "PolicyFile", "default_text", "find_policy"]
 
@@ -78,10 +78,7 @@ class PolicyFile:
         if self.path is None:
             return default_text().encode()
         try:
-            # what lies in a project may be a fifo, which nobody ever writes to
-            with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise PolicyError("cannot be read: not a regular file", self.label)
+            with open_regular(self.path) as file:
                 return file.read(MAX_BYTES + 1)
         except OSError as error:
             raise PolicyError(f"cannot be read: {error.strerror or error}", self.label) from None
